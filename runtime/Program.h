@@ -45,7 +45,7 @@ struct IoTensor {
   /// NumPy name of the user's element type, e.g. "float32".
   std::string dtype;
   /// Element type in device memory.
-  ElementType deviceType = ElementType::f32;
+  ElementType deviceType = ElementType::F32;
   /// DRAM byte address of element (0, …, 0).
   uint64_t address = 0;
   /// Stride of each logical dimension in device memory, in elements of
