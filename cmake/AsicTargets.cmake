@@ -1,6 +1,8 @@
 # How this project builds its own libraries and tools.
 
 add_compile_options(-Wall -Wextra -Wno-unused-parameter -ffp-contract=off)
+# ccache can only reuse a precompiled header that carries no time stamp.
+add_compile_options("SHELL:-Xclang -fno-pch-timestamp")
 # LLVM is built without exceptions; the Python extension switches them on for
 # itself.
 if(ASIC_SANITIZE)
