@@ -1,0 +1,14 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# Builds a wheel with LLVM and MLIR linked in statically, and shows that it
+# asks the system for nothing but the C and C++ run-time libraries.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+rm -rf dist
+.venv/bin/python -m pip wheel . --no-deps --no-build-isolation \
+  --disable-pip-version-check --wheel-dir dist \
+  --config-settings=build-dir=build-wheel \
+  --config-settings=cmake.define.ASIC_STATIC_LLVM=ON
+.venv/bin/python scripts/check_wheel.py dist/*.whl
