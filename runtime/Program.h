@@ -131,6 +131,10 @@ public:
 /// SHA-256 of `bytes` in lower-case hexadecimal.
 std::string sha256Hex(llvm::ArrayRef<uint8_t> bytes);
 
+/// Replaces the file `path` by `bytes` or leaves it untouched.
+llvm::Error writeFileAtomically(llvm::StringRef path,
+                                llvm::ArrayRef<uint8_t> bytes);
+
 } // namespace asic
 
 #endif // ASIC_RUNTIME_PROGRAM_H
