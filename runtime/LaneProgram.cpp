@@ -48,14 +48,14 @@ bool LaneProgram::hasReduction() const {
   return false;
 }
 
-uint64_t asic::isa::packRequant(Rounding rounding, int16_t zero, int16_t lo,
+uint64_t asic::isa::packRequant(RoundingMode rounding, int16_t zero, int16_t lo,
                                 int16_t hi) {
   return uint64_t(rounding) | uint64_t(uint16_t(zero)) << 16 |
          uint64_t(uint16_t(lo)) << 32 | uint64_t(uint16_t(hi)) << 48;
 }
 
 RequantImmediate asic::isa::unpackRequant(uint64_t imm) {
-  return {Rounding(imm & 0xffff), int16_t(imm >> 16), int16_t(imm >> 32),
+  return {RoundingMode(imm & 0xffff), int16_t(imm >> 16), int16_t(imm >> 32),
           int16_t(imm >> 48)};
 }
 

@@ -79,9 +79,9 @@ struct LaneProgram {
 
 /// The immediate of `requant`: mode in bits 0-15, then zero point, low and high
 /// bound as signed 16-bit numbers.
-uint64_t packRequant(Rounding rounding, int16_t zero, int16_t lo, int16_t hi);
+uint64_t packRequant(RoundingMode rounding, int16_t zero, int16_t lo, int16_t hi);
 struct RequantImmediate {
-  Rounding rounding;
+  RoundingMode rounding;
   int16_t zero, lo, hi;
 };
 RequantImmediate unpackRequant(uint64_t imm);

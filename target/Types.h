@@ -15,45 +15,34 @@
 
 namespace asic {
 
-/// Memory spaces with the numbers of docs/isa/README.md.
-enum class Space : uint8_t { dram = 0, sram = 1, acc = 2 };
+/// Memory spaces, numbered as in the instruction set.
+enum class Space : uint8_t { Dram = 0, Sram = 1, Acc = 2 };
 
 /// The name used in assembly text and reports.
-inline llvm::StringRef nameOf(Space space) {
-  switch (space) {
-  case Space::dram:
-    return "dram";
-  case Space::sram:
-    return "sram";
-  case Space::acc:
-    return "acc";
-  }
-  return "?";
+inline llvm::StringRef spaceName(Space space) {
+  constexpr const char *names[] = {"dram", "sram", "acc"};
+  return names[static_cast<uint8_t>(space)];
 }
 
-/// Rounding modes of `rescale` and `requant` (docs/numerics.md).
-enum class Rounding : uint8_t {
-  /// (a * m + 2^(s-1)) >> s, the single round of TOSA RESCALE.
-  sr = 0,
-  /// TOSA double round, equal to TFLite.
-  dr = 1,
-  /// Nearest, ties to even, of a * m / 2^s.
-  rne = 2,
-  /// Nearest even of float(a) * scale; the multiplier's bits are an f32.
-  f32 = 3,
+/// Rounding of the requantisation operation (docs/numerics.md).
+enum class RoundingMode : uint8_t {
+  SingleRound = 0, ///< "sr": TOSA RESCALE, single round.
+  DoubleRound = 1, ///< "dr": TOSA double round, TFLite.
+  NearestEven = 2, ///< "rne": exact product, ties to even.
+  Float32 = 3,     ///< "f32": float multiplication, ties to even.
 };
 
-/// The name used in target files and assembly text.
-inline llvm::StringRef nameOf(Rounding rounding) {
+/// Text of `mode` in target files and assembly.
+inline llvm::StringRef roundingModeName(RoundingMode mode) {
   constexpr const char *names[] = {"sr", "dr", "rne", "f32"};
-  return names[static_cast<uint8_t>(rounding)];
+  return names[static_cast<uint8_t>(mode)];
 }
 
-/// The inverse of `nameOf`.
-inline std::optional<Rounding> roundingFromName(llvm::StringRef name) {
+/// The inverse of `roundingModeName`.
+inline std::optional<RoundingMode> parseRoundingMode(llvm::StringRef name) {
   for (uint8_t i = 0; i < 4; ++i)
-    if (name == nameOf(static_cast<Rounding>(i)))
-      return static_cast<Rounding>(i);
+    if (name == roundingModeName(static_cast<RoundingMode>(i)))
+      return static_cast<RoundingMode>(i);
   return std::nullopt;
 }
 

@@ -27,8 +27,8 @@ static bool isTypeField(StringRef name) { return name.ends_with("_type"); }
 static bool isSpaceField(StringRef name) { return name.ends_with("_space"); }
 
 static std::optional<Space> spaceFromName(StringRef name) {
-  for (Space space : {Space::dram, Space::sram, Space::acc})
-    if (name == nameOf(space))
+  for (Space space : {Space::Dram, Space::Sram, Space::Acc})
+    if (name == spaceName(space))
       return space;
   return std::nullopt;
 }
@@ -47,8 +47,8 @@ static void printFieldValue(std::string &out, StringRef name, int64_t value) {
   auto type = elementTypeFromNumber(unsigned(value));
   if (isTypeField(name) && type)
     out += elementTypeName(*type);
-  else if (isSpaceField(name) && value <= int64_t(Space::acc))
-    out += nameOf(Space(value));
+  else if (isSpaceField(name) && value <= int64_t(Space::Acc))
+    out += spaceName(Space(value));
   else
     out += llvm::itostr(value);
 }
@@ -180,12 +180,12 @@ static std::string printImmediate(const LaneOp &op) {
   switch (op.opcode) {
   case LaneOpcode::Requant: {
     RequantImmediate imm = unpackRequant(op.imm);
-    return (" mode=" + nameOf(imm.rounding) + " zero=" + Twine(imm.zero) +
+    return (" mode=" + roundingModeName(imm.rounding) + " zero=" + Twine(imm.zero) +
             " lo=" + Twine(imm.lo) + " hi=" + Twine(imm.hi))
         .str();
   }
   case LaneOpcode::Rescale:
-    return (" mode=" + nameOf(Rounding(op.imm))).str();
+    return (" mode=" + roundingModeName(RoundingMode(op.imm))).str();
   case LaneOpcode::CmpI:
     return std::string(" pred=") + kIntPredicates[op.imm];
   case LaneOpcode::CmpF:
@@ -273,7 +273,7 @@ static Error parseImmediate(LaneOp &op, StringRef name, StringRef text) {
   Expected<uint64_t> value = 0;
   bool isRequant = op.opcode == LaneOpcode::Requant;
   if (name == "mode" && (isRequant || op.opcode == LaneOpcode::Rescale)) {
-    auto rounding = roundingFromName(text);
+    auto rounding = parseRoundingMode(text);
     if (!rounding)
       return makeError("expected mode sr, dr, rne or f32, got '" + text + "'");
     op.imm |= uint64_t(*rounding);

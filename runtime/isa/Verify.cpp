@@ -64,14 +64,14 @@ static Error verifySync(const Instruction &instruction,
 
 static Error verifyCopy(const Instruction &copy) {
   for (FieldId field : {Copy_src_space, Copy_dst_space})
-    if (copy.get(field) > int64_t(Space::sram))
+    if (copy.get(field) > int64_t(Space::Sram))
       return fail(copy, "expected spaces dram (0) or sram (1), got " +
                             Twine(copy.get(field)));
   return Error::success();
 }
 
 static Error verifyFill(const Instruction &fill) {
-  if (fill.get(Fill_dst_space) > int64_t(Space::sram))
+  if (fill.get(Fill_dst_space) > int64_t(Space::Sram))
     return fail(fill, "expected dst_space dram (0) or sram (1), got " +
                           Twine(fill.get(Fill_dst_space)));
   int64_t bytes = fill.get(Fill_elem_bytes);
@@ -147,10 +147,10 @@ static Error verifyMap(const Instruction &map) {
     if (!isByteType(type))
       return fail(map, "expected a byte-sized type for stream " +
                            Twine(stream) + ", got type number " + Twine(type));
-    if (space != int64_t(Space::sram) && space != int64_t(Space::acc))
+    if (space != int64_t(Space::Sram) && space != int64_t(Space::Acc))
       return fail(map, "expected space sram (1) or acc (2) for stream " +
                            Twine(stream) + ", got " + Twine(space));
-    if (space == int64_t(Space::acc) && ElementType(type) != ElementType::I32 &&
+    if (space == int64_t(Space::Acc) && ElementType(type) != ElementType::I32 &&
         ElementType(type) != ElementType::F32)
       return fail(map, "expected type i32 or f32 in acc for stream " +
                            Twine(stream));
