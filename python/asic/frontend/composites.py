@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Ops that travel whole, as calls to `@asic.<op>.<n>`, because torch-mlir's own
+lowering would lose their structure or cannot carry their scalars.
+
+A composite is a private declaration without a body. Its attributes say everything
+that the call does not: ``asic.op`` (the overload, "aten._softmax.default"),
+``asic.operands`` (the schema's argument name of every operand), ``asic.results``
+(which of the op's results the call returns) and one ``asic.<argument>`` for each
+scalar. Equal declarations are shared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch_mlir import ir
+from torch_mlir.dialects import func
+from torch_mlir.extras.fx_importer import GraphNodeImporter
+
+#: Ops kept whole, all overloads.
+COMPOSITES: frozenset[str] = frozenset({
+    "aten._softmax",
+    "aten.gelu",
+    "aten.native_group_norm",
+    "aten.native_layer_norm",
+    "aten.scaled_dot_product_attention",
+    "aten.silu",
+    "aten.upsample_nearest2d",
+    "quantized_decomposed.dequantize_per_channel",
+    "quantized_decomposed.dequantize_per_tensor",
+    "quantized_decomposed.quantize_per_channel",
+    "quantized_decomposed.quantize_per_tensor",
+})
+
+
+def packet_name(target: Any) -> str:
+    """"aten.gelu" of `torch.ops.aten.gelu.default`; "" of anything that is no ATen-like op."""
+    if not isinstance(target, torch._ops.OpOverload):
+        return ""
+    return f"{target.namespace}.{target._schema.name.split('::')[-1]}"
+
+
+def is_composite(target: Any) -> bool:
+    """Whether an FX call target is kept whole."""
+    return packet_name(target) in COMPOSITES
+
+
+def without_composites(
+    table: dict[Any, Callable[..., Any]],
+) -> dict[Any, Callable[..., Any]]:
+    """A decomposition table that leaves every composite alone."""
+    return {op: rule for op, rule in table.items() if not is_composite(op)}
+
+
+def _attribute(value: Any, cc: Any) -> ir.Attribute:
+    """A scalar argument of an ATen schema as an MLIR attribute."""
+    if isinstance(value, bool):
+        return ir.BoolAttr.get(value)
+    if isinstance(value, int):
+        return ir.IntegerAttr.get(ir.IntegerType.get_signless(64), value)
+    if isinstance(value, float):
+        return ir.FloatAttr.get_f64(value)
+    if isinstance(value, (list, tuple)):
+        return ir.ArrayAttr.get([_attribute(v, cc) for v in value])
+    if isinstance(value, torch.dtype):
+        element = cc.dtype_to_type(value)
+        if isinstance(element, ir.IntegerType):
+            element = ir.IntegerType.get_signless(element.width)
+        return ir.TypeAttr.get(element)
+    return ir.StringAttr.get(str(value))
+
+
+def _is_tensor(value: Any) -> bool:
+    return isinstance(value, (torch.fx.Node, torch.Tensor))
+
+
+class CompositeImporter(GraphNodeImporter):  # type: ignore[misc]
+    """Node importer that emits composites as calls and leaves the rest to torch-mlir."""
+
+    __slots__ = ()
+
+    def _import_torch_op_overload(
+        self, loc: Any, node: torch.fx.Node, concrete_target: Any = None
+    ) -> None:
+        target = concrete_target or node.target
+        if not is_composite(target):
+            super()._import_torch_op_overload(loc, node, concrete_target)
+            return
+        with loc:
+            operands, attributes = self._split_arguments(loc, node, target)
+            results = self._live_results(node, target)
+            attributes["asic.op"] = ir.StringAttr.get(str(target))
+            attributes["asic.results"] = _attribute([i for i, _ in results], self._cc)
+            types = [self._cc.value_info_to_type(v) for _, v in results]
+        name = self._declare(loc, packet_name(target), operands, types, attributes)
+        call = ir.Operation.create(
+            "func.call",
+            results=types,
+            operands=operands,
+            attributes={"callee": ir.FlatSymbolRefAttr.get(name, context=self._c)},
+            loc=loc,
+        )
+        for (index, _), value in zip(results, call.results, strict=True):
+            self.bind_node_value(node, value, index)
+
+    def _split_arguments(
+        self, loc: Any, node: torch.fx.Node, target: Any
+    ) -> tuple[list[Any], dict[str, ir.Attribute]]:
+        """Tensor arguments as operands, all others as attributes."""
+        operands: list[Any] = []
+        names: list[ir.Attribute] = []
+        attributes: dict[str, ir.Attribute] = {}
+        for position, argument in enumerate(target._schema.arguments):
+            default = argument.default_value if argument.has_default_value() else None
+            value = node.kwargs.get(argument.name, default)
+            if position < len(node.args):
+                value = node.args[position]
+            if _is_tensor(value):
+                operands.append(self._import_argument(loc, value))
+                names.append(ir.StringAttr.get(argument.name))
+            elif value is not None:
+                value = _non_negative_dim(argument.name, value, node)
+                attributes[f"asic.{argument.name}"] = _attribute(value, self._cc)
+        attributes["asic.operands"] = ir.ArrayAttr.get(names)
+        return operands, attributes
+
+    def _live_results(
+        self, node: torch.fx.Node, target: Any
+    ) -> list[tuple[int, Any]]:
+        """(index, fake value) of the results that somebody reads."""
+        value = node.meta["val"]
+        if len(target._schema.returns) == 1:
+            return [(0, value)]
+        self._multi_result_nodes.add(node)
+        read = sorted({int(user.args[1]) for user in node.users})
+        return [(index, value[index]) for index in read]
+
+    def _declare(
+        self,
+        loc: Any,
+        op: str,
+        operands: Iterable[Any],
+        results: list[Any],
+        attributes: dict[str, ir.Attribute],
+    ) -> str:
+        """Name of the declaration with these types and attributes; made when missing."""
+        inputs = [operand.type for operand in operands]
+        importer = self.fx_importer
+        registry: dict[str, str] = importer.declarations
+        key = str((op, sorted((k, str(v)) for k, v in attributes.items()),
+                   [str(t) for t in inputs], [str(t) for t in results]))
+        if key not in registry:
+            name = f"asic.{op}.{len(registry)}"
+            with ir.Location.unknown(self._c), ir.InsertionPoint(importer.module.body):
+                declaration = func.FuncOp(name, (inputs, results), visibility="private")
+                for attribute, value in attributes.items():
+                    declaration.operation.attributes[attribute] = value
+                importer.symbol_table.insert(declaration)
+            registry[key] = name
+        return registry[key]
+
+
+def _non_negative_dim(name: str, value: Any, node: torch.fx.Node) -> Any:
+    """Counts a negative `dim` from the front, so that readers need no rank."""
+    if name != "dim" or not isinstance(value, int) or value >= 0:
+        return value
+    result = node.meta["val"]
+    tensor = result[0] if isinstance(result, (list, tuple)) else result
+    return value + int(tensor.dim())

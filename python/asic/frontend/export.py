@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Whatever the user has, as an exported program; everything wrong with it, as one error."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import traceback
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.export import ExportedProgram
+
+from asic.errors import CompileError
+
+_TRAINING = (
+    torch.nn.modules.batchnorm._BatchNorm,
+    torch.nn.modules.dropout._DropoutNd,
+)
+
+
+def error(message: str, *diagnostics: str) -> CompileError:
+    """A `CompileError` of this phase."""
+    return CompileError(message, phase="import", diagnostics=diagnostics)
+
+
+def capture(
+    model: Any,
+    args: tuple[Any, ...] | None,
+    kwargs: dict[str, Any] | None = None,
+    dynamic_shapes: Any = None,
+) -> tuple[ExportedProgram, tuple[Any, ...], dict[str, Any]]:
+    """The exported program with the example inputs it was made with.
+
+    Args:
+        model: an `nn.Module`, an `ExportedProgram`, or the path of a `.pt2` file.
+        args: positional example inputs; may be None when the program carries its own.
+
+    Raises:
+        CompileError: see the messages in this file.
+    """
+    if isinstance(model, (str, os.PathLike)):
+        model = _load(Path(model))
+    if isinstance(model, ExportedProgram):
+        if args is None:
+            args, kwargs = model.example_inputs or (None, None)
+        if args is None:
+            raise error(
+                "expected example inputs, got none in the exported program; pass args"
+            )
+        check_weights(model.state_dict, dict(model.named_parameters()))
+        return model, tuple(args), dict(kwargs or {})
+    if not isinstance(model, torch.nn.Module):
+        raise error(
+            "expected an nn.Module, an ExportedProgram or the path of a .pt2 file, got "
+            f"{type(model).__name__}; wrap functions in an nn.Module"
+        )
+    args, kwargs = _check_args(model, args, kwargs)
+    _check_eval(model)
+    check_weights(model.state_dict(), dict(model.named_parameters()))
+    return export(model, args, kwargs, dynamic_shapes), args, kwargs
+
+
+def export(
+    model: torch.nn.Module,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any] | None = None,
+    dynamic_shapes: Any = None,
+) -> ExportedProgram:
+    """`torch.export.export` whose failures are `CompileError`s about the user's source."""
+    try:
+        with torch.no_grad():
+            return torch.export.export(
+                model, args, kwargs or {}, dynamic_shapes=dynamic_shapes, strict=False
+            )
+    except Exception as problem:
+        raise _export_error(problem) from problem
+
+
+def _load(path: Path) -> ExportedProgram:
+    if path.suffix != ".pt2":
+        raise error(
+            f"expected a .pt2 file, got {path.name}; save the model with torch.export.save"
+        )
+    try:
+        return torch.export.load(path)
+    except FileNotFoundError:
+        raise error(f"expected a .pt2 file, got no file at {path}") from None
+    except Exception as problem:
+        raise error(
+            f"cannot read {path}: {_first_line(problem)}; save it again with the "
+            f"installed torch {torch.__version__}",
+            str(problem),
+        ) from problem
+
+
+def _check_args(
+    model: torch.nn.Module, args: Any, kwargs: dict[str, Any] | None
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Example inputs fit `forward`'s signature."""
+    kwargs = dict(kwargs or {})
+    if args is None and not kwargs:
+        raise error(
+            "expected example inputs, got args=None; pass args=(tensor, ...) with the "
+            "shapes and dtypes that the model is to be compiled for"
+        )
+    if args is not None and not isinstance(args, (tuple, list)):
+        raise error(
+            f"expected args to be a tuple, got {type(args).__name__}; write args=(x,)"
+        )
+    args = tuple(args or ())
+    try:
+        inspect.signature(model.forward).bind(*args, **kwargs)
+    except TypeError as problem:
+        raise error(
+            f"args do not fit {type(model).__name__}.forward{inspect.signature(model.forward)}"
+            f": {problem}; pass one example per parameter"
+        ) from None
+    return args, kwargs
+
+
+def _check_eval(model: torch.nn.Module) -> None:
+    for name, module in model.named_modules():
+        if module.training and isinstance(module, _TRAINING):
+            raise error(
+                f"expected an inference model, got {type(module).__name__} '{name}' in "
+                "training mode; call model.eval() first"
+            )
+
+
+def check_weights(
+    state: dict[str, Any], parameters: dict[str, Any]
+) -> None:
+    """No parameter or buffer holds NaN, no parameter holds Inf.
+
+    Buffers may hold infinities: attention masks do.
+    """
+    for name, tensor in state.items():
+        if not isinstance(tensor, torch.Tensor) or not tensor.is_floating_point():
+            continue
+        if tensor.is_meta or tensor.numel() == 0:
+            continue
+        values = tensor.detach()
+        if values.element_size() < 2:
+            values = values.float()
+        if bool(torch.isnan(values).any()):
+            raise error(
+                f"expected finite weights, got NaN in '{name}'; check the checkpoint or "
+                "the training run"
+            )
+        if name in parameters and bool(torch.isinf(values).any()):
+            raise error(
+                f"expected finite weights, got Inf in '{name}'; check the checkpoint or "
+                "the training run"
+            )
+
+
+def _first_line(problem: BaseException) -> str:
+    lines = [line.strip() for line in str(problem).splitlines() if line.strip()]
+    return lines[0] if lines else type(problem).__name__
+
+
+def _user_frame(problem: BaseException) -> str:
+    """Innermost frame of the traceback outside torch and this package, as file:line."""
+    inside = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]))
+    frames = [
+        f for f in traceback.extract_tb(problem.__traceback__)
+        if not f.filename.startswith((*inside, "<"))
+    ]
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "unknown source"
+
+
+def _export_error(problem: Exception) -> CompileError:
+    """What `torch.export` could not do, by kind."""
+    name, where = type(problem).__name__, _user_frame(problem)
+    detail = str(problem)
+    chain = f"{name} {detail}"
+    if "DataDependent" in chain or "data-dependent" in chain:
+        return error(
+            f"expected shapes and branches that do not depend on data, got a "
+            f"data-dependent one at {where}: {_first_line(problem)}; move that part out "
+            "of the compiled model",
+            detail,
+        )
+    if "Constraints violated" in chain or "ConstraintViolation" in chain:
+        return error(
+            f"dynamic_shapes do not fit the model: {_first_line(problem)}; declare the "
+            "dimension as the message suggests, or leave it static",
+            detail,
+        )
+    if "dynamic_shapes" in chain:
+        return error(
+            f"dynamic_shapes do not fit the inputs: {_first_line(problem)}; give one "
+            "entry per forward parameter",
+            detail,
+        )
+    return error(
+        f"cannot trace the model with these args, stopped at {where}: {name}: "
+        f"{_first_line(problem)}; check the args' shapes and dtypes by calling "
+        "model(*args)",
+        detail,
+    )

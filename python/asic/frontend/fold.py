@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Graph clean-up before import, on an unlifted `GraphModule` (weights are `get_attr`).
+
+Batch norm goes into the convolution or linear before it, or else becomes one multiply
+and one add; what depends on constants only is computed; assertions are dropped.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.fx import GraphModule, Node
+
+aten = torch.ops.aten
+
+#: Results above this many elements are not folded: a transposed weight would be stored twice.
+FOLD_LIMIT = 1 << 20
+
+_CONVS = frozenset({
+    aten.conv1d.default, aten.conv2d.default, aten.conv3d.default,
+    aten.conv_transpose1d.default, aten.conv_transpose2d.input,
+})
+_TRANSPOSED = frozenset({aten.conv_transpose1d.default, aten.conv_transpose2d.input})
+_KEEP = ("quantized_decomposed::dequantize", "torchao::dequantize", "asic::")
+
+
+def attribute(module: torch.nn.Module, target: str) -> Any:
+    """The attribute that a `get_attr` node of this dotted target reads."""
+    value: Any = module
+    for part in target.split("."):
+        value = getattr(value, part)
+    return value
+
+
+def constant(module: GraphModule, node: Any) -> torch.Tensor | None:
+    """The tensor that `node` reads, if it is a `get_attr` of one."""
+    if not isinstance(node, Node) or node.op != "get_attr":
+        return None
+    value = attribute(module, str(node.target))
+    return value.detach() if isinstance(value, torch.Tensor) else None
+
+
+def add_constant(module: GraphModule, name: str, value: torch.Tensor, before: Node) -> Node:
+    """A new `get_attr` node in front of `before`; `name` is made unique."""
+    name = name.replace(".", "_")
+    while hasattr(module, name):
+        name += "_"
+    module.register_buffer(name, value.contiguous())
+    with module.graph.inserting_before(before):
+        node = module.graph.get_attr(name)
+    node.meta = {k: v for k, v in before.meta.items() if k in ("nn_module_stack", "stack_trace")}
+    return node
+
+
+def drop_unused(module: GraphModule) -> None:
+    """Removes parameters and buffers that the graph does not read, and recompiles."""
+    module.graph.eliminate_dead_code()
+    used = {str(node.target) for node in module.graph.nodes if node.op == "get_attr"}
+    for prefix, owner in list(module.named_modules()):
+        for store in (owner._parameters, owner._buffers):
+            for name in list(store):
+                if (f"{prefix}.{name}" if prefix else name) not in used:
+                    del store[name]
+    module.recompile()
+
+
+def drop_assertions(module: GraphModule) -> None:
+    """Erases `_assert*` calls; they would keep the constant chains before them alive."""
+    for node in reversed(list(module.graph.nodes)):
+        if node.op == "call_function" and "_assert" in str(node.target) and not node.users:
+            module.graph.erase_node(node)
+
+
+def fold_batch_norm(module: GraphModule) -> None:
+    """Removes every inference batch norm whose statistics are constant."""
+    for node in list(module.graph.nodes):
+        if node.op != "call_function":
+            continue
+        if node.target is aten.batch_norm.default:
+            source, parameters, epsilon = node.args[0], node.args[1:5], node.args[7]
+        elif node.target is aten._native_batch_norm_legit_no_training.default:
+            source, parameters, epsilon = node.args[0], node.args[1:5], node.args[6]
+        else:
+            continue
+        affine = _scale_and_shift(module, parameters, epsilon)
+        if affine is None:
+            continue
+        producer = source
+        result: Node
+        if _absorb(module, producer, *affine):
+            result = producer
+        else:
+            result = _multiply_add(module, source, node, *affine)
+        _replace(module, node, result)
+    module.graph.eliminate_dead_code()
+
+
+def _scale_and_shift(
+    module: GraphModule, parameters: Any, epsilon: float
+) -> tuple[torch.Tensor, torch.Tensor] | None:
+    """Per-channel (scale, shift) in float64 of a batch norm, None when not constant."""
+    weight, bias, mean, variance = (constant(module, p) for p in parameters)
+    if mean is None or variance is None:
+        return None
+    scale = (variance.double() + epsilon).rsqrt()
+    if weight is not None:
+        scale = scale * weight.double()
+    shift = -mean.double() * scale
+    if bias is not None:
+        shift = shift + bias.double()
+    return scale, shift
+
+
+def _absorb(
+    module: GraphModule, producer: Node, scale: torch.Tensor, shift: torch.Tensor
+) -> bool:
+    """Puts the affine map into the weights of `producer`; False when it cannot."""
+    linear = producer.target is aten.linear.default
+    if not (linear or producer.target in _CONVS) or len(producer.users) != 1:
+        return False
+    weight = constant(module, producer.args[1])
+    old = producer.args[2] if len(producer.args) > 2 else None
+    bias = constant(module, old)
+    if weight is None or (old is not None and bias is None):
+        return False
+    axis = 1 if producer.target in _TRANSPOSED else 0
+    if weight.shape[axis] != scale.numel():  # grouped transposed convolution
+        return False
+    shape = [-1 if i == axis else 1 for i in range(weight.dim())]
+    folded = (weight.double() * scale.reshape(shape)).to(weight.dtype)
+    offset = shift if bias is None else bias.double() * scale + shift
+    name = str(producer.args[1].target)
+    stem = name.rsplit("weight", 1)[0].rstrip("._") or producer.name
+    new_weight = add_constant(module, f"{stem}_weight_folded", folded, producer)
+    new_bias = add_constant(module, f"{stem}_bias_folded", offset.to(weight.dtype), producer)
+    producer.args = (producer.args[0], new_weight, new_bias, *producer.args[3:])
+    return True
+
+
+def _multiply_add(
+    module: GraphModule, source: Node, norm: Node, scale: torch.Tensor, shift: torch.Tensor
+) -> Node:
+    """`source * scale + shift` along the channel axis in place of `norm`."""
+    value = norm.meta["val"]
+    value = value[0] if isinstance(value, (list, tuple)) else value
+    shape = [-1 if i == 1 else 1 for i in range(value.dim())]
+    factor = add_constant(module, f"{norm.name}_scale", scale.reshape(shape).to(value.dtype), norm)
+    offset = add_constant(module, f"{norm.name}_shift", shift.reshape(shape).to(value.dtype), norm)
+    with module.graph.inserting_before(norm):
+        product = module.graph.call_function(aten.mul.Tensor, (source, factor))
+        total = module.graph.call_function(aten.add.Tensor, (product, offset))
+    for new in (product, total):
+        new.meta = {k: v for k, v in norm.meta.items()}
+        new.meta["val"] = value
+    return total
+
+
+def _replace(module: GraphModule, norm: Node, result: Node) -> None:
+    """Redirects readers of `norm`, also through `getitem(norm, 0)`."""
+    if norm.target is aten.batch_norm.default:
+        norm.replace_all_uses_with(result)
+        module.graph.erase_node(norm)
+        return
+    for user in list(norm.users):
+        if user.args[1] == 0:
+            user.replace_all_uses_with(result)
+        module.graph.erase_node(user)
+    module.graph.erase_node(norm)
+
+
+def fold_constants(module: GraphModule, limit: int = FOLD_LIMIT) -> None:
+    """Computes every node that depends on constants only.
+
+    Dequantisation is never folded, results above `limit` elements are not stored, and
+    attributes that the graph writes to are not constant.
+    """
+    written = {
+        argument
+        for node in module.graph.nodes
+        if _mutates(node)
+        for argument in node.all_input_nodes
+        if argument.op == "get_attr"
+    }
+    values: dict[Node, Any] = {}
+    for node in module.graph.nodes:
+        if node.op == "get_attr" and node not in written:
+            value = constant(module, node)
+            if value is not None:
+                values[node] = value
+        elif node.op == "call_function":
+            value = _evaluate(node, values, limit)
+            if value is not None:
+                values[node] = value
+    for node in list(module.graph.nodes):
+        if node.op != "call_function" or not isinstance(values.get(node), torch.Tensor):
+            continue
+        if node.users and not all(user in values for user in node.users):
+            new = add_constant(module, f"{node.name}_folded", values[node].clone(), node)
+            new.meta = dict(node.meta)
+            node.replace_all_uses_with(new)
+    module.graph.eliminate_dead_code()
+
+
+def _mutates(node: Node) -> bool:
+    return isinstance(node.target, torch._ops.OpOverload) and node.target._schema.is_mutable
+
+
+def _evaluate(node: Node, values: dict[Node, Any], limit: int) -> Any:
+    """Value of a call whose inputs are all known, None when it is not to be folded."""
+    target = node.target
+    if isinstance(target, torch._ops.OpOverload):
+        if target._schema.is_mutable or torch.Tag.nondeterministic_seeded in target.tags:
+            return None
+        if target._schema.name.startswith(_KEEP):
+            return None
+    elif target is not __import__("operator").getitem:
+        return None
+    if not all(source in values for source in node.all_input_nodes):
+        return None
+    if not node.all_input_nodes and _elements(node) > limit:
+        return None
+    args = torch.fx.node.map_arg(node.args, lambda n: values[n])
+    kwargs = torch.fx.node.map_arg(node.kwargs, lambda n: values[n])
+    with torch.no_grad():
+        result = target(*args, **kwargs)
+    if isinstance(result, torch.Tensor) and result.numel() > limit:
+        return None
+    return result
+
+
+def _elements(node: Node) -> int:
+    value = node.meta.get("val")
+    return int(value.numel()) if isinstance(value, torch.Tensor) else 0

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""From the torch dialect to linalg on tensors: the pass list, and what must hold after it.
+
+The list is torch-mlir's own without three things: the conversion to `tm_tensor`
+(MLIR 22 does not have that dialect; the ops concerned are composites or errors), the
+contract verifier (it refuses `func.call`), and the wrapper that prints the whole
+module before each pipeline.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import Any
+
+from torch_mlir import ir
+from torch_mlir.passmanager import PassManager
+
+from asic.errors import CompileError
+
+_TO_BACKEND = (
+    "inline",
+    "func.func(torch-reduce-op-variants)",
+    "func.func(canonicalize)",
+    "func.func(torch-decompose-complex-ops)",
+    "func.func(torch-recompose-complex-ops)",
+    "func.func(canonicalize)",
+)
+_TO_LINALG = (
+    "func.func(torch-restructure-non-constant-axes)",
+    "func.func(canonicalize)",
+    "func.func(convert-torch-to-linalg{allow-non-finites=true})",
+    "func.func(canonicalize)",
+    "func.func(convert-torch-to-scf)",
+    "func.func(convert-torch-to-arith)",
+    "func.func(convert-torch-to-tensor)",
+    "convert-torch-conversion-to-mlprogram",
+    "func.func(memref-expand)",
+    "func.func(canonicalize)",
+    "func.func(resolve-shaped-type-result-dims)",
+    "func.func(cse)",
+    "torch-func-backend-type-conversion",
+    "func.func(canonicalize)",
+    "func.func(torch-finalizing-backend-type-conversion)",
+)
+_CLEAN = ("func.func(canonicalize)", "cse", "symbol-dce")
+
+_OP_NAME = re.compile(r"""['"](torch\.[\w.]+)['"]""")
+
+
+def lower_to_linalg(module: Any, context: Any) -> None:
+    """Rewrites an imported module into linalg on tensors, in place.
+
+    Raises:
+        CompileError: an op has no lowering; the message names the op, its source
+            line and module.
+    """
+    context.emit_error_diagnostics = True
+    for passes in (_TO_BACKEND, _TO_LINALG):
+        pipeline = f"builtin.module({','.join(passes)})"
+        try:
+            with context:
+                PassManager.parse(pipeline).run(module.operation)
+        except ir.MLIRError as error:
+            raise _unsupported(module, error) from None
+    _erase(module, "cf.assert")
+    with context:
+        PassManager.parse(f"builtin.module({','.join(_CLEAN)})").run(module.operation)
+    _check(module)
+
+
+def _walk(module: Any, visit: Any) -> None:
+    def callback(op: Any) -> Any:
+        visit(op)
+        return ir.WalkResult.ADVANCE
+
+    module.operation.walk(callback)
+
+
+def _erase(module: Any, name: str) -> None:
+    found: list[Any] = []
+    _walk(module, lambda op: found.append(op) if op.name == name else None)
+    for op in found:
+        op.erase()
+
+
+def describe(location: Any) -> str:
+    """A location as a person reads it: file:line and module path."""
+    text = str(location)
+    file = re.search(r'"([^"]+)":(\d+):\d+', text)
+    name = re.search(r'loc\("([^"]*)"\(', text)
+    where = f"{file[1]}:{file[2]}" if file else "unknown source"
+    return f"{where} (module '{name[1]}')" if name and name[1] else where
+
+
+def _unsupported(module: Any, error: ir.MLIRError) -> CompileError:
+    """The failed lowering as a message about the user's op."""
+    diagnostics: list[str] = []
+    op, where = "", ""
+    for diagnostic in error.error_diagnostics:
+        diagnostics.append(f"{describe(diagnostic.location)}: {diagnostic.message}")
+        name = _OP_NAME.search(diagnostic.message)
+        if name and not op:
+            op, where = name[1], describe(diagnostic.location)
+    if op == "torch.operator":
+        op = _operator_name(error) or op
+    op = op.removeprefix("torch.")
+    if not op or op.startswith("constant."):
+        left: list[str] = []
+        _walk(module, lambda o: left.append(o.name.removeprefix("torch."))
+              if o.name.startswith("torch.aten.") else None)
+        op = ", ".join(dict.fromkeys(left)) or "an op"
+    return CompileError(
+        f"cannot lower {op} at {where or 'unknown source'}; replace it by supported "
+        "ops, or keep it outside the compiled model",
+        phase="import",
+        diagnostics=diagnostics,
+    )
+
+
+def _operator_name(error: ir.MLIRError) -> str:
+    """Name of the op inside a `torch.operator` that could not be lowered."""
+    notes = [n.message for d in error.error_diagnostics for n in d.notes]
+    for text in notes:
+        name = re.search(r'torch\.operator"?\s*\(?.*?"(torch\.[\w.]+)"', text)
+        if name:
+            return name[1]
+    return ""
+
+
+def _check(module: Any) -> None:
+    """No op of the front end's own dialects is left, and no tensor of f64."""
+    left: Counter[str] = Counter()
+    wide: list[str] = []
+
+    def visit(op: Any) -> None:
+        if op.name.startswith(("torch.", "torch_c.", "tm_tensor.")):
+            left[f"{op.name} at {describe(op.location)}"] += 1
+        for result in op.results:
+            text = str(result.type)
+            if text.startswith("tensor<") and text.endswith("xf64>"):
+                wide.append(describe(op.location))
+
+    _walk(module, visit)
+    if left:
+        raise CompileError(
+            f"cannot lower {next(iter(left))}; replace it by supported ops, or keep it "
+            "outside the compiled model",
+            phase="import",
+            diagnostics=tuple(left),
+        )
+    if wide:
+        raise CompileError(
+            f"expected no float64 tensors, got one at {wide[0]}; convert the model and "
+            "its inputs with .float()",
+            phase="import",
+            diagnostics=tuple(wide),
+        )

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Biases as int32, computed once.
+
+The bias of a quantised contraction is round_half_even(bias / (s_x · s_w[n])) with the
+quotient in float64. Whoever reads the graph afterwards finds the integers; nobody
+derives them again.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch.fx import GraphModule, Node
+
+from asic.frontend.fold import add_constant, constant, drop_unused
+from asic.quantization.ops import CONTRACTIONS
+
+quantized = torch.ops.quantized_decomposed
+_LIMIT = 2**31 - 1
+
+
+def integer_biases(module: GraphModule) -> None:
+    """Rewrites float biases of quantised contractions, in place.
+
+    Before: ``conv2d(dq(x), dq(w), bias)``; after: ``conv2d(dq(x), dq(w), dq(bias_i32))``
+    with the scale s_x · s_w[n] rounded to f32 on the dequantisation.
+    """
+    for node in list(module.graph.nodes):
+        if node.target in CONTRACTIONS and len(node.args) > 2:
+            bias = constant(module, node.args[2])
+            scales = _scales(module, node)
+            if bias is not None and bias.is_floating_point() and scales is not None:
+                _rewrite(module, node, bias, scales)
+    drop_unused(module)
+
+
+def _scales(module: GraphModule, node: Node) -> torch.Tensor | None:
+    """s_x · s_w[n] in float64, a scalar when the weight has one scale; None if not quantised."""
+    source, weight = node.args[0], node.args[1]
+    if not isinstance(source, Node) or not isinstance(weight, Node):
+        return None
+    if source.target is not quantized.dequantize_per_tensor.default:
+        return None
+    scale = torch.tensor(float(source.args[1]), dtype=torch.float64)
+    if weight.target is quantized.dequantize_per_tensor.default:
+        return scale * float(weight.args[1])
+    if weight.target is quantized.dequantize_per_channel.default:
+        scales = constant(module, weight.args[1])
+        if scales is not None and weight.args[3] == CONTRACTIONS[node.target]:
+            return scale * scales.double()
+    return None
+
+
+def _rewrite(module: GraphModule, node: Node, bias: torch.Tensor, scales: torch.Tensor) -> None:
+    values = torch.round(bias.double() / scales).clamp(-_LIMIT, _LIMIT).to(torch.int32)
+    scale = scales.float().expand(values.shape).contiguous()
+    stem = f"{node.args[2].name}_int32"
+    integers = add_constant(module, stem, values, node)
+    scale_node = add_constant(module, f"{stem}_scale", scale, node)
+    zero_node = add_constant(
+        module, f"{stem}_zero_point", torch.zeros(values.shape, dtype=torch.int64), node
+    )
+    with module.graph.inserting_before(node):
+        result = module.graph.call_function(
+            quantized.dequantize_per_channel.default,
+            (integers, scale_node, zero_node, 0, -_LIMIT - 1, _LIMIT, torch.int32),
+        )
+    result.meta = {k: v for k, v in node.meta.items() if k in ("nn_module_stack", "stack_trace")}
+    node.args = (*node.args[:2], result, *node.args[3:])

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""prepare → calibrate → convert, and the three in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch.export import ExportedProgram
+from torch.fx import GraphModule
+from torch.utils import _pytree as pytree
+
+from asic.errors import CompileError
+from asic.frontend.export import capture, export
+from asic.frontend.importer import normalize
+from asic.quantization.bias import integer_biases
+from asic.quantization.config import Config
+from asic.quantization.pt2e import convert_pt2e, prepare_pt2e
+from asic.quantization.quantizer import Quantizer
+
+_EXAMPLE = "asic_example_inputs"
+
+
+def _error(message: str) -> CompileError:
+    return CompileError(message, phase="quantize")
+
+
+def prepare(
+    model: Any,
+    args: tuple[Any, ...] | None = None,
+    target: Any = None,
+    config: Config | str | None = None,
+) -> GraphModule:
+    """The model with observers where int8 tensors will be.
+
+    Args:
+        model: an `nn.Module` in eval mode, an `ExportedProgram` or the path of a `.pt2`.
+        args: positional example inputs, required for an `nn.Module`.
+        target: what the model is meant for.
+        config: ranges and formats.
+
+    Run the result on calibration inputs, then pass it to `convert`.
+    """
+    program, args, kwargs = capture(model, args)
+    if kwargs:
+        raise _error("expected positional example inputs only; pass keyword inputs in args")
+    module = normalize(program, args, {}).module()
+    prepared = prepare_pt2e(module, Quantizer(target, Config.of(config)))
+    prepared.meta[_EXAMPLE] = args
+    return prepared  # type: ignore[no-any-return]
+
+
+def convert(prepared: GraphModule) -> ExportedProgram:
+    """The quantised program: int8 weights, int32 biases, Q/DQ with exact scales.
+
+    Raises:
+        CompileError: `prepared` does not come from `prepare`, or has not been run.
+    """
+    args = prepared.meta.get(_EXAMPLE)
+    if args is None:
+        raise _error("expected a model from prepare, got one without example inputs")
+    converted = convert_pt2e(prepared)
+    integer_biases(converted)
+    return export(converted, args)
+
+
+def calibrate(prepared: GraphModule, data: Iterable[Any] | None) -> int:
+    """Runs the prepared model on every item of `data`; returns how many there were.
+
+    Args:
+        data: iterable of input tuples; a bare tensor counts as a tuple of one.
+    """
+    if data is None:
+        raise _error(
+            "expected calibration data for static quantisation, got None; pass an "
+            "iterable of input tuples (64 to 128 typical inputs are enough)"
+        )
+    count = 0
+    with torch.no_grad():
+        for count, item in enumerate(data, start=1):  # noqa: B007
+            inputs = _as_inputs(item)
+            _check_finite(inputs, count - 1)
+            prepared(*inputs)
+    if count == 0:
+        raise _error("expected calibration data, got an empty iterable; pass input tuples")
+    return count
+
+
+def quantize(
+    model: Any,
+    args: tuple[Any, ...] | None,
+    calibration: Iterable[Any] | None,
+    target: Any = None,
+    config: Config | str | None = None,
+) -> ExportedProgram:
+    """Static post-training quantisation in one call; see `prepare`, `calibrate`, `convert`."""
+    if calibration is None:
+        calibrate(GraphModule({}, torch.fx.Graph()), None)
+    prepared = prepare(model, args, target, config)
+    calibrate(prepared, calibration)
+    return convert(prepared)
+
+
+def _as_inputs(item: Any) -> tuple[Any, ...]:
+    if isinstance(item, (tuple, list)):
+        return tuple(torch.as_tensor(x) if not isinstance(x, (dict, tuple, list)) else x for x in item)
+    return (torch.as_tensor(item),)
+
+
+def _check_finite(inputs: tuple[Any, ...], index: int) -> None:
+    for position, leaf in enumerate(pytree.tree_leaves(inputs)):
+        if isinstance(leaf, torch.Tensor) and leaf.is_floating_point():
+            if not bool(torch.isfinite(leaf).all()):
+                raise _error(
+                    f"expected finite calibration data, got NaN or Inf in item {index}, "
+                    f"input {position}; remove or repair that item"
+                )

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The ATen ops that the numeric contract has integer arithmetic for, in one table.
+
+The quantiser and the integer reference read it, so that they agree on which is which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.fx import Node
+
+aten = torch.ops.aten
+
+#: Convolutions and linear → channel axis of their weight.
+CONTRACTIONS: dict[Any, int] = {
+    aten.conv1d.default: 0,
+    aten.conv2d.default: 0,
+    aten.conv3d.default: 0,
+    aten.convolution.default: 0,
+    aten.linear.default: 0,
+}
+
+#: Products of two activations.
+MATMULS = frozenset({aten.matmul.default, aten.bmm.default, aten.mm.default})
+
+#: Sums of two activations.
+ADDS = frozenset({aten.add.Tensor})
+
+#: Clamps that become bounds of the op before them.
+CLAMPS = frozenset({
+    aten.relu.default, aten.relu6.default, aten.hardtanh.default, aten.clamp.default,
+})
+
+CONCATS = frozenset({aten.cat.default})
+
+
+def is_constant(value: Any) -> bool:
+    """Whether a graph argument is a weight or other constant."""
+    return isinstance(value, Node) and value.op == "get_attr"
+
+
+def argument(node: Node, name: str) -> Any:
+    """An argument of an ATen call by its schema name, defaults filled in."""
+    for position, formal in enumerate(node.target._schema.arguments):  # type: ignore[union-attr]
+        if formal.name == name:
+            if position < len(node.args):
+                return node.args[position]
+            default = formal.default_value if formal.has_default_value() else None
+            return node.kwargs.get(name, default)
+    raise KeyError(f"{node.target} has no argument {name}")
+
+
+def _whole_windows(node: Node) -> bool:
+    """Every window has the same divisor."""
+    padding = argument(node, "padding")
+    if argument(node, "ceil_mode"):
+        return False
+    return bool(argument(node, "count_include_pad")) or not any(padding or [0])
+
+
+def _even_bins(node: Node) -> bool:
+    """An adaptive average whose bins all have the same size."""
+    source = node.args[0].meta["val"].shape[-2:]  # type: ignore[union-attr]
+    return all(i % o == 0 for i, o in zip(source, node.meta["val"].shape[-2:], strict=True))
+
+
+#: Averages → whether this one has a constant divisor.
+AVERAGES: dict[Any, Callable[[Node], bool]] = {
+    aten.mean.dim: lambda node: bool(argument(node, "dim")),
+    aten.avg_pool2d.default: _whole_windows,
+    aten.adaptive_avg_pool2d.default: _even_bins,
+    aten._adaptive_avg_pool2d.default: _even_bins,
+}
+
+
+def _always(node: Node) -> bool:
+    return True
+
+
+def _zero_padding(node: Node) -> bool:
+    if node.target is aten.pad.default and argument(node, "mode") != "constant":
+        return False
+    return not argument(node, "value")
+
+
+#: Ops that move values without computing → whether this one does.
+MOVEMENT: dict[Any, Callable[[Node], bool]] = {
+    aten.clone.default: _always,
+    aten.constant_pad_nd.default: _zero_padding,
+    aten.dropout.default: _always,
+    aten.expand.default: _always,
+    aten.flatten.using_ints: _always,
+    aten.max_pool2d.default: _always,
+    aten.pad.default: _zero_padding,
+    aten.permute.default: _always,
+    aten.reshape.default: _always,
+    aten.slice.Tensor: _always,
+    aten.squeeze.dim: _always,
+    aten.squeeze.dims: _always,
+    aten.t.default: _always,
+    aten.transpose.int: _always,
+    aten.unsqueeze.default: _always,
+    aten.upsample_nearest2d.vec: _always,
+    aten.upsample_nearest2d.default: _always,
+    aten.view.default: _always,
+}
