@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// `asic._core`: what the Python package needs from C++. One `bind` function per
+// subject, each in its own file.
+
+#include <nanobind/nanobind.h>
+
+namespace asic {
+void bindTarget(nanobind::module_ &m);
+} // namespace asic
+
+NB_MODULE(_core, m) {
+  m.doc() = "Native core of the asic package";
+  asic::bindTarget(m);
+}
