@@ -117,8 +117,10 @@ public:
             [](ElementType type) { return quote(elementTypeName(type)); });
   }
 
-  void roundingModes(llvm::StringRef key, const std::vector<Rounding> &values) {
-    putList(key, values, [](Rounding mode) { return quote(nameOf(mode)); });
+  void roundingModes(llvm::StringRef key,
+                     const std::vector<RoundingMode> &values) {
+    putList(key, values,
+            [](RoundingMode mode) { return quote(roundingModeName(mode)); });
   }
 
   void modes(llvm::StringRef key,

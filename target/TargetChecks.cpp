@@ -132,7 +132,7 @@ private:
                                  model.requant.defaultMode))
       report("requant.default",
              "expected one of requant.modes, got '" +
-                 nameOf(model.requant.defaultMode).str() +
+                 roundingModeName(model.requant.defaultMode).str() +
                  "'; add it to requant.modes or name another default");
   }
 

@@ -30,11 +30,11 @@ std::string TargetModel::engineName(unsigned engine) {
 
 uint64_t TargetModel::spaceBytes(Space space) const {
   switch (space) {
-  case Space::dram:
+  case Space::Dram:
     return dram.bytes;
-  case Space::sram:
+  case Space::Sram:
     return sram.bytes;
-  case Space::acc:
+  case Space::Acc:
     return acc.bytes;
   }
   return 0;

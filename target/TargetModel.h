@@ -167,8 +167,8 @@ struct TargetModel {
   };
 
   struct Requant {
-    std::vector<Rounding> modes;
-    Rounding defaultMode = Rounding::sr;
+    std::vector<RoundingMode> modes;
+    RoundingMode defaultMode = RoundingMode::SingleRound;
     uint64_t multBits = 31;
     uint64_t shiftMin = 2;
     uint64_t shiftMax = 62;

@@ -284,15 +284,15 @@ public:
     target = types;
   }
 
-  void roundingModes(llvm::StringRef key, std::vector<Rounding> &target) {
-    std::vector<Rounding> modes;
+  void roundingModes(llvm::StringRef key, std::vector<RoundingMode> &target) {
+    std::vector<RoundingMode> modes;
     const YamlValue *value = list(
         key, /*required=*/false, [&](const YamlValue &item, std::string path) {
           if (!checkWord(item, path, {"sr", "dr", "rne", "f32"}))
             return;
           for (unsigned i = 0; i < 4; ++i)
-            if (item.text == nameOf(static_cast<Rounding>(i)))
-              modes.push_back(static_cast<Rounding>(i));
+            if (item.text == roundingModeName(static_cast<RoundingMode>(i)))
+              modes.push_back(static_cast<RoundingMode>(i));
         });
     if (!value)
       return;
@@ -646,15 +646,15 @@ asic::parseTarget(llvm::StringRef text,
   size_t before = diagnostics.size();
   TargetModel model;
   model.vpu.formats = {ElementType::I8, ElementType::I16, ElementType::I32};
-  model.requant.modes = {Rounding::sr, Rounding::dr, Rounding::rne,
-                         Rounding::f32};
+  model.requant.modes = {RoundingMode::SingleRound, RoundingMode::DoubleRound,
+                         RoundingMode::NearestEven, RoundingMode::Float32};
   Reader reader(*root, model, diagnostics);
   schema::visitTarget(reader, model);
   reader.finish();
   if (diagnostics.size() != before)
     return std::nullopt;
   if (!reader.isGiven("requant.default") && !model.requant.modes.empty() &&
-      !llvm::is_contained(model.requant.modes, Rounding::sr))
+      !llvm::is_contained(model.requant.modes, RoundingMode::SingleRound))
     model.requant.defaultMode = model.requant.modes.front();
   applyDerivedDefaults(model);
   checkTarget(model, reader.positions(), diagnostics);

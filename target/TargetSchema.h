@@ -187,12 +187,12 @@ template <typename V>
 void visitRequant(V &v, TargetModel::Requant &requant) {
   v.section("requant", /*required=*/false, [&] {
     v.roundingModes("modes", requant.modes);
-    v.template choice<Rounding>("default", requant.defaultMode,
-                                /*required=*/false,
-                                {{"sr", Rounding::sr},
-                                 {"dr", Rounding::dr},
-                                 {"rne", Rounding::rne},
-                                 {"f32", Rounding::f32}});
+    v.template choice<RoundingMode>("default", requant.defaultMode,
+                                    /*required=*/false,
+                                    {{"sr", RoundingMode::SingleRound},
+                                     {"dr", RoundingMode::DoubleRound},
+                                     {"rne", RoundingMode::NearestEven},
+                                     {"f32", RoundingMode::Float32}});
     v.integer("mult_bits", requant.multBits, atLeast(31, 31));
     v.range("shift", requant.shiftMin, requant.shiftMax, atLeast(2, 62));
     v.boolean("per_channel", requant.perChannel);
