@@ -22,9 +22,7 @@ def parser(description: str) -> argparse.ArgumentParser:
     """The options that every benchmark takes."""
     result = argparse.ArgumentParser(description=description)
     result.add_argument("--net", action="append", help="a net of --list; repeatable")
-    result.add_argument(
-        "--target", action="append", help="a preset or YAML file; repeatable"
-    )
+    result.add_argument("--target", action="append", help="a preset or YAML file; repeatable")
     result.add_argument("--quantize", default="int8", help='"none" for float')
     result.add_argument("--json", type=Path, help="write the records here")
     result.add_argument("--list", action="store_true", help="list nets and targets")

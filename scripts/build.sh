@@ -16,10 +16,17 @@ if [[ -f $folder/CMakeCache.txt ]] &&
   rm -rf "$folder"
 fi
 if [[ ! -f $folder/build.ninja ]]; then
-  cmake --preset "$preset" ||
-    { echo "[build] cmake could not configure; 'make distclean' starts afresh" >&2; exit 1; }
+  log=.cache/logs/configure-$preset.log
+  mkdir -p "${log%/*}"
+  echo "[build] configuring (output in $log)"
+  if ! cmake --preset "$preset" >"$log" 2>&1; then
+    tail -n 25 "$log" >&2
+    echo "[build] cmake could not configure; 'make distclean' starts afresh" >&2
+    exit 1
+  fi
 fi
-cmake --build --preset "$preset" -- --quiet ||
+export NINJA_STATUS='[build] %f/%t, %e s: '
+cmake --build --preset "$preset" ||
   { echo "[build] the C++ build failed; the first 'error:' above is the cause" >&2; exit 1; }
 if [[ $preset == dev ]]; then
   .venv/bin/python scripts/link_tools.py

@@ -122,9 +122,7 @@ def check(new: NewPass, root: Path) -> str | None:
 
 def add_td_entry(text: str, new: NewPass) -> str:
     """Passes.td with the entry at the end of its folder's section."""
-    headings = list(
-        re.finditer(r"^//===-+===//\n// (\w+).*\n//===-+===//\n", text, re.M)
-    )
+    headings = list(re.finditer(r"^//===-+===//\n// (\w+).*\n//===-+===//\n", text, re.M))
     for index, heading in enumerate(headings):
         if heading[1] == new.folder:
             if index + 1 < len(headings):

@@ -15,9 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture(scope="module")
 def new_pass():
     """The script, imported as a module."""
-    spec = importlib.util.spec_from_file_location(
-        "new_pass", ROOT / "scripts/new_pass.py"
-    )
+    spec = importlib.util.spec_from_file_location("new_pass", ROOT / "scripts/new_pass.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules["new_pass"] = module
     spec.loader.exec_module(module)
