@@ -18,6 +18,16 @@ include_directories(SYSTEM ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS})
 separate_arguments(ASIC_LLVM_DEFINITIONS NATIVE_COMMAND "${LLVM_DEFINITIONS}")
 add_definitions(${ASIC_LLVM_DEFINITIONS})
 
+# A wheel brings what it needs: no library that LLVM only may use, compression
+# from the archive, and no LLVM symbol that another extension could meet.
+if(ASIC_STATIC_LLVM)
+  add_link_options(-Wl,--as-needed -Wl,--exclude-libs,ALL)
+  if(TARGET zstd::libzstd_shared AND zstd_STATIC_LIBRARY)
+    set_target_properties(zstd::libzstd_shared PROPERTIES
+      IMPORTED_LOCATION ${zstd_STATIC_LIBRARY})
+  endif()
+endif()
+
 # `asic_link_llvm(target)` / `asic_link_mlir(target)`: shared libraries for
 # development (small tools, quick links), static ones for wheels.
 function(asic_link_llvm target)

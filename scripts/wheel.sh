@@ -10,5 +10,7 @@ rm -rf dist
 .venv/bin/python -m pip wheel . --no-deps --no-build-isolation \
   --disable-pip-version-check --wheel-dir dist \
   --config-settings=build-dir=build-wheel \
-  --config-settings=cmake.define.ASIC_STATIC_LLVM=ON
+  --config-settings=cmake.define.ASIC_STATIC_LLVM=ON \
+  --config-settings=cmake.define.CMAKE_C_COMPILER_LAUNCHER=ccache \
+  "--config-settings=cmake.define.CMAKE_CXX_COMPILER_LAUNCHER=env;CCACHE_SLOPPINESS=pch_defines,time_macros;ccache"
 .venv/bin/python scripts/check_wheel.py dist/*.whl
