@@ -5,6 +5,7 @@
 #ifndef ASIC_PASSES_PASSES_H
 #define ASIC_PASSES_PASSES_H
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/Pass.h"
 #include <memory>
 

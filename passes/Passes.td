@@ -19,6 +19,65 @@ include "mlir/Pass/PassBase.td"
 // partition
 //===----------------------------------------------------------------------===//
 
+def AttachTargetPass : Pass<"asic-attach-target", "ModuleOp"> {
+  let summary = "attach the description of an accelerator to the module";
+  let description = [{
+    Reads `target`, the name of a preset or the path of a target file, and sets the
+    module attribute `asic.target`. Every later phase reads the target from there.
+  }];
+  let options = [
+    Option<"target", "target", "std::string", /*default=*/"",
+           "name of a preset or path of a target file">
+  ];
+}
+
+def FoldBoundaryPass : Pass<"asic-fold-boundary", "ModuleOp"> {
+  let summary = "leave conversions at the network's border to the runtime";
+  let description = [{
+    A generic on an input of `@main` that only permutes dimensions, quantizes or narrows floats, and one
+    on a result that permutes, dequantizes or widens, becomes a
+    `builtin.unrealized_conversion_cast` with the attribute `asic.boundary`: the
+    runtime does it while it copies the tensor. Afterwards such casts stand only between `@main`'s
+    arguments or results and the rest.
+
+    ```mlir
+    %q = linalg.generic … (quantize %x) : tensor<1x3x8x8xf32> -> tensor<1x8x8x3xi8>
+    // =>
+    %q = builtin.unrealized_conversion_cast %x : tensor<1x3x8x8xf32> to tensor<1x8x8x3xi8>
+           {asic.boundary = {shape = array<i64: 1, 3, 8, 8>, type = f32,
+             permutation = array<i64: 0, 2, 3, 1>, scale = 0.1 : f64, zero_point = 3 : i64,
+             lo = -128 : i64, hi = 127 : i64}}
+    ```
+  }];
+}
+
+def PartitionPass : Pass<"asic-partition", "ModuleOp"> {
+  let summary = "split the network into accelerator and host functions";
+  let description = [{
+    Every op of `@main` is checked against the target. What the target cannot run gets the
+    attribute `asic.refusal`, a sentence with the reason and the remedy, and goes to the host; cheap ops
+    between host ops go along. Ops are then gathered into as few regions as a greedy order
+    gives, each becomes a private function with `asic.region = "accelerator"` or `"host"`, and `@main` keeps
+    calls, border casts and the return. Arguments and results of regions have an `asic.name`, those of
+    accelerator regions the `asic.boundary` of the cast they come from.
+  }];
+  let options = [
+    Option<"hostOnly", "host-only", "bool", /*default=*/"false",
+           "there is no accelerator: one host region">,
+    Option<"fallbackIsError", "fallback-is-error", "bool", /*default=*/"false",
+           "report every refusal as an error">
+  ];
+  let dependentDialects = ["func::FuncDialect"];
+}
+
+def VerifyPartitionPass : Pass<"asic-verify-partition", "ModuleOp"> {
+  let summary = "check what holds after partition";
+  let description = [{
+    `@main` has only calls of region functions, border casts and `return`; region functions are marked
+    and have one block; accelerator functions hold no op that the target refuses.
+  }];
+}
+
 //===----------------------------------------------------------------------===//
 // accel: plan, tile, bufferize, asic, schedule, isa, program
 //===----------------------------------------------------------------------===//
@@ -26,5 +85,37 @@ include "mlir/Pass/PassBase.td"
 //===----------------------------------------------------------------------===//
 // cpu
 //===----------------------------------------------------------------------===//
+
+def HoistConstantsPass : Pass<"asic-hoist-constants", "func::FuncOp"> {
+  let summary = "turn resource constants into arguments";
+  let description = [{
+    Each `arith.constant dense_resource<…>` becomes one more argument of its function, marked
+    `asic.constant = dense_resource<…>`: weights are passed by address and never copied into
+    code. Every argument is marked as read-only for bufferization.
+
+    ```mlir
+    func.func @f(%x: tensor<4xf32>) {
+      %w = arith.constant dense_resource<w> : tensor<32x4xf32>
+    // =>
+    func.func @f(%x: tensor<4xf32>,
+                 %w: tensor<32x4xf32> {asic.constant = dense_resource<w> : tensor<32x4xf32>}) {
+    ```
+  }];
+  let dependentDialects = ["bufferization::BufferizationDialect"];
+}
+
+def ConvertToHostPass : Pass<"asic-convert-to-host", "func::FuncOp"> {
+  let summary = "express everything in upstream arithmetic for this computer";
+  let description = [{
+    `asic.rescale` becomes 64-bit integer arithmetic, named linalg ops become generics,
+    concatenations become slices, and float multiply-accumulates become one `math.fma`, as in the
+    machine's contraction. Loops of reductions are reordered so that the innermost one is parallel and contiguous
+    where there is such a one; the order of every sum stays.
+  }];
+  let dependentDialects = [
+    "arith::ArithDialect", "linalg::LinalgDialect", "math::MathDialect",
+    "tensor::TensorDialect"
+  ];
+}
 
 #endif // ASIC_PASSES_TD

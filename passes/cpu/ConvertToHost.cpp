@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "dialects/Asic/Asic.h"
+#include "passes/Passes.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/Transforms/Transforms.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+namespace mlir::asic {
+#define GEN_PASS_DEF_CONVERTTOHOSTPASS
+#include "passes/Passes.h.inc"
+
+namespace {
+
+/// asic.rescale in 64-bit arithmetic, rounding as docs/numerics.md says.
+struct LowerRescale : OpRewritePattern<RescaleOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(RescaleOp op,
+                                PatternRewriter &rewriter) const override {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Value result = op.getRounding() == Rounding::f32 ? scaleFloat(b, op)
+                                                     : scaleInteger(b, op);
+    rewriter.replaceOp(op, result);
+    return success();
+  }
+
+  static Value constant(ImplicitLocOpBuilder &b, int64_t value) {
+    return arith::ConstantOp::create(b, b.getI64IntegerAttr(value));
+  }
+
+  /// Saturates an i64 to i32.
+  static Value saturate(ImplicitLocOpBuilder &b, Value wide) {
+    Value low = constant(b, std::numeric_limits<int32_t>::min());
+    Value high = constant(b, std::numeric_limits<int32_t>::max());
+    wide = arith::MaxSIOp::create(b, wide, low);
+    wide = arith::MinSIOp::create(b, wide, high);
+    return arith::TruncIOp::create(b, b.getI32Type(), wide);
+  }
+
+  static Value scaleInteger(ImplicitLocOpBuilder &b, RescaleOp op) {
+    Type i64 = b.getI64Type();
+    Value input = arith::ExtSIOp::create(b, i64, op.getInput());
+    Value multiplier = arith::ExtSIOp::create(b, i64, op.getMultiplier());
+    Value shift = arith::ExtSIOp::create(b, i64, op.getShift());
+    Value product = arith::MulIOp::create(b, input, multiplier);
+    Value one = constant(b, 1);
+    Value below = arith::SubIOp::create(b, shift, one);
+    Value round = arith::ShLIOp::create(b, one, below);
+    if (op.getRounding() == Rounding::dr)
+      round = addFirstRound(b, input, shift, round);
+    // Half to even: half - 1 plus the bit that will be the last.
+    if (op.getRounding() == Rounding::rne) {
+      Value last = arith::ShRSIOp::create(b, product, shift);
+      last = arith::AndIOp::create(b, last, one);
+      round = arith::SubIOp::create(b, round, one);
+      round = arith::AddIOp::create(b, round, last);
+    }
+    Value sum = arith::AddIOp::create(b, product, round);
+    return saturate(b, arith::ShRSIOp::create(b, sum, shift));
+  }
+
+  /// Double round: away from zero at bit 31 first, when there is such a bit.
+  static Value addFirstRound(ImplicitLocOpBuilder &b, Value input, Value shift,
+                             Value round) {
+    Value first = constant(b, int64_t(1) << 30);
+    Value up = arith::AddIOp::create(b, round, first);
+    Value down = arith::SubIOp::create(b, round, first);
+    Value positive = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, input,
+                                           constant(b, 0));
+    Value twice = arith::SelectOp::create(b, positive, up, down);
+    Value wide = arith::CmpIOp::create(b, arith::CmpIPredicate::sgt, shift,
+                                       constant(b, 31));
+    return arith::SelectOp::create(b, wide, twice, round);
+  }
+
+  /// binary32: the multiplier's bits are the scale; nearest, ties to even.
+  static Value scaleFloat(ImplicitLocOpBuilder &b, RescaleOp op) {
+    Type f32 = b.getF32Type(), i64 = b.getI64Type();
+    Value scale = arith::BitcastOp::create(b, f32, op.getMultiplier());
+    Value input = arith::SIToFPOp::create(b, f32, op.getInput());
+    Value product = arith::MulFOp::create(b, input, scale);
+    Value rounded = math::RoundEvenOp::create(b, product);
+    // Clamp before the conversion: out of range it would be undefined.
+    auto bound = [&](float value) -> Value {
+      return arith::ConstantOp::create(b, b.getF32FloatAttr(value));
+    };
+    rounded = arith::MaxNumFOp::create(b, rounded, bound(-0x1p62f));
+    rounded = arith::MinNumFOp::create(b, rounded, bound(0x1p62f));
+    return saturate(b, arith::FPToSIOp::create(b, i64, rounded));
+  }
+};
+
+/// A float multiply-accumulate is one fused operation, one rounding, as in the
+/// machine's contraction.
+struct FuseMultiplyAdd : OpRewritePattern<arith::AddFOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(arith::AddFOp op,
+                                PatternRewriter &rewriter) const override {
+    auto generic = dyn_cast<linalg::GenericOp>(op->getParentOp());
+    if (!generic || generic.getNumReductionLoops() == 0)
+      return rewriter.notifyMatchFailure(op, "not in a reduction");
+    for (bool swap : {false, true}) {
+      auto product = op->getOperand(swap).getDefiningOp<arith::MulFOp>();
+      auto sum = dyn_cast<BlockArgument>(op->getOperand(!swap));
+      if (!product || !sum ||
+          sum.getArgNumber() != unsigned(generic.getNumDpsInputs()))
+        continue;
+      rewriter.replaceOpWithNewOp<math::FmaOp>(op, product.getLhs(),
+                                               product.getRhs(), sum);
+      return success();
+    }
+    return rewriter.notifyMatchFailure(op, "not a multiply-accumulate");
+  }
+};
+
+/// Makes the innermost loop one that is parallel and walks memory in order:
+/// what a vectorizer needs. Reductions keep their order.
+struct InterchangeLoops : OpRewritePattern<linalg::GenericOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(linalg::GenericOp op,
+                                PatternRewriter &rewriter) const override {
+    unsigned loops = op.getNumLoops();
+    if (op.getNumReductionLoops() == 0 || op.getNumDpsInits() != 1)
+      return rewriter.notifyMatchFailure(op, "no reduction");
+    AffineMap output = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
+    auto last = AffineDimExpr(nullptr);
+    if (output.getNumResults() != 0)
+      last = dyn_cast<AffineDimExpr>(
+          output.getResult(output.getNumResults() - 1));
+    if (!last || last.getPosition() == loops - 1)
+      return rewriter.notifyMatchFailure(op, "no dimension to move");
+    unsigned dim = last.getPosition();
+    for (OpOperand *input : op.getDpsInputOperands())
+      if (!isContiguousIn(op.getMatchingIndexingMap(input), dim))
+        return rewriter.notifyMatchFailure(op, "an input is strided");
+    SmallVector<unsigned> order;
+    for (unsigned i = 0; i < loops; ++i)
+      if (i != dim)
+        order.push_back(i);
+    order.push_back(dim);
+    return linalg::interchangeGenericOp(rewriter, op, order);
+  }
+
+  /// True when stepping `dim` stays put or goes to the next element.
+  static bool isContiguousIn(AffineMap map, unsigned dim) {
+    for (unsigned i = 0; i < map.getNumResults(); ++i) {
+      AffineExpr expr = map.getResult(i);
+      if (!expr.isFunctionOfDim(dim))
+        continue;
+      if (i + 1 != map.getNumResults() || !isa<AffineDimExpr>(expr))
+        return false;
+    }
+    return true;
+  }
+};
+
+struct ConvertToHostPass : impl::ConvertToHostPassBase<ConvertToHostPass> {
+  void runOnOperation() override {
+    RewritePatternSet patterns(&getContext());
+    linalg::populateLinalgNamedOpsGeneralizationPatterns(patterns);
+    tensor::populateDecomposeTensorConcatPatterns(patterns);
+    patterns.add<LowerRescale, FuseMultiplyAdd, InterchangeLoops>(
+        &getContext());
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+      signalPassFailure();
+  }
+};
+
+} // namespace
+} // namespace mlir::asic

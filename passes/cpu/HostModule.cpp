@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "passes/cpu/HostModule.h"
+
+#include "passes/Passes.h"
+#include "passes/cpu/Cpu.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/ExecutionEngine/OptUtils.h"
+#include "mlir/IR/DialectResourceBlobManager.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "llvm/ExecutionEngine/Orc/JITTargetMachineBuilder.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Target/TargetMachine.h"
+
+using namespace mlir;
+
+namespace mlir::asic {
+
+namespace {
+
+llvm::Error makeError(const llvm::Twine &message) {
+  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
+}
+
+/// Describes a tensor type; an error when its shape is not static.
+llvm::Expected<HostTensor> describe(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  if (!tensor || !tensor.hasStaticShape()) {
+    std::string text;
+    llvm::raw_string_ostream(text) << type;
+    return makeError("expected a tensor of static shape at the border of a "
+                     "host function, got " +
+                     text);
+  }
+  HostTensor result;
+  result.shape = tensor.getShape().vec();
+  llvm::raw_string_ostream(result.type) << tensor.getElementType();
+  return result;
+}
+
+/// A ranked memref descriptor as the C interface lays it out: two pointers,
+/// the offset, sizes and strides.
+std::vector<int64_t> makeDescriptor(const HostTensor &tensor,
+                                    const void *data) {
+  size_t rank = tensor.shape.size();
+  std::vector<int64_t> words(3 + 2 * rank);
+  words[0] = words[1] = reinterpret_cast<int64_t>(data);
+  int64_t stride = 1;
+  for (size_t i = rank; i-- > 0;) {
+    words[3 + i] = tensor.shape[i];
+    words[3 + rank + i] = stride;
+    stride *= tensor.shape[i];
+  }
+  return words;
+}
+
+/// Collects the functions that callers can name, with their signatures.
+llvm::Error readSignatures(ModuleOp module,
+                           llvm::StringMap<HostSignature> &signatures) {
+  for (auto func : module.getOps<func::FuncOp>()) {
+    if (func.isExternal() || !func.isPublic())
+      continue;
+    HostSignature signature;
+    for (Type type : func.getArgumentTypes()) {
+      llvm::Expected<HostTensor> tensor = describe(type);
+      if (!tensor)
+        return tensor.takeError();
+      signature.inputs.push_back(std::move(*tensor));
+    }
+    for (Type type : func.getResultTypes()) {
+      llvm::Expected<HostTensor> tensor = describe(type);
+      if (!tensor)
+        return tensor.takeError();
+      signature.outputs.push_back(std::move(*tensor));
+    }
+    signatures[func.getName()] = std::move(signature);
+    func->setAttr(LLVM::LLVMDialect::getEmitCWrapperAttrName(),
+                  UnitAttr::get(module.getContext()));
+  }
+  return llvm::Error::success();
+}
+
+} // namespace
+
+llvm::Expected<std::unique_ptr<HostModule>>
+HostModule::compile(ModuleOp module) {
+  static const bool initialized = [] {
+    llvm::InitializeNativeTarget();
+    llvm::InitializeNativeTargetAsmPrinter();
+    return true;
+  }();
+  (void)initialized;
+  MLIRContext *context = module.getContext();
+  registerBuiltinDialectTranslation(*context);
+  registerLLVMDialectTranslation(*context);
+
+  auto result = std::make_unique<HostModule>();
+  llvm::StringMap<HostSignature> signatures;
+  if (llvm::Error error = readSignatures(module, signatures))
+    return std::move(error);
+
+  // The constants have to be read before bufferization drops their names.
+  PassManager hoist(context);
+  hoist.addNestedPass<func::FuncOp>(createHoistConstantsPass());
+  if (failed(hoist.run(module)))
+    return makeError("hoisting constants failed");
+  for (auto &entry : signatures) {
+    Function function;
+    function.signature = entry.second;
+    auto func = module.lookupSymbol<func::FuncOp>(entry.first());
+    for (unsigned i = entry.second.inputs.size(); i < func.getNumArguments();
+         ++i) {
+      auto attr = func.getArgAttrOfType<DenseResourceElementsAttr>(
+          i, kConstantAttrName);
+      AsmResourceBlob *blob = attr.getRawHandle().getBlob();
+      if (!blob)
+        return makeError("expected data for the constant '" +
+                         attr.getRawHandle().getKey() +
+                         "', got none; pass the weights beside the module");
+      llvm::Expected<HostTensor> tensor = describe(attr.getType());
+      if (!tensor)
+        return tensor.takeError();
+      function.constants.push_back({std::move(*tensor),
+                                    blob->getData().data()});
+    }
+    result->functions[entry.first()] = std::move(function);
+  }
+
+  PassManager lower(context);
+  buildHostPipeline(lower);
+  if (failed(lower.run(module)))
+    return makeError("lowering to LLVM failed");
+
+  llvm::Expected<llvm::orc::JITTargetMachineBuilder> builder =
+      llvm::orc::JITTargetMachineBuilder::detectHost();
+  if (!builder)
+    return builder.takeError();
+  builder->setCodeGenOptLevel(llvm::CodeGenOptLevel::Default);
+  llvm::Expected<std::unique_ptr<llvm::TargetMachine>> machine =
+      builder->createTargetMachine();
+  if (!machine)
+    return machine.takeError();
+
+  ExecutionEngineOptions options;
+  auto transformer = makeOptimizingTransformer(/*optLevel=*/2, /*sizeLevel=*/0,
+                                               machine->get());
+  options.transformer = transformer;
+  options.jitCodeGenOptLevel = llvm::CodeGenOptLevel::Default;
+  options.enableObjectDump = false;
+  llvm::Expected<std::unique_ptr<ExecutionEngine>> engine =
+      ExecutionEngine::create(module, options);
+  if (!engine)
+    return engine.takeError();
+  result->engine = std::move(*engine);
+  result->engine->initialize();
+  return std::move(result);
+}
+
+const HostSignature *HostModule::signature(llvm::StringRef function) const {
+  auto it = functions.find(function);
+  return it == functions.end() ? nullptr : &it->second.signature;
+}
+
+llvm::Error HostModule::call(llvm::StringRef name,
+                             llvm::ArrayRef<const void *> inputs,
+                             llvm::ArrayRef<void *> outputs) const {
+  auto it = functions.find(name);
+  if (it == functions.end())
+    return makeError("expected a compiled host function, got '" + name + "'");
+  const Function &function = it->second;
+  const HostSignature &signature = function.signature;
+  if (inputs.size() != signature.inputs.size() ||
+      outputs.size() != signature.outputs.size())
+    return makeError(llvm::formatv(
+        "expected {0} inputs and {1} outputs for '{2}', got {3} and {4}",
+        signature.inputs.size(), signature.outputs.size(), name, inputs.size(),
+        outputs.size()).str());
+
+  // The C interface takes pointers to descriptors, the packed one pointers to
+  // those pointers.
+  std::vector<std::vector<int64_t>> descriptors;
+  for (size_t i = 0; i < inputs.size(); ++i)
+    descriptors.push_back(makeDescriptor(signature.inputs[i], inputs[i]));
+  for (const Constant &constant : function.constants)
+    descriptors.push_back(makeDescriptor(constant.tensor, constant.data));
+  for (size_t i = 0; i < outputs.size(); ++i)
+    descriptors.push_back(makeDescriptor(signature.outputs[i], outputs[i]));
+  std::vector<void *> pointers;
+  for (std::vector<int64_t> &descriptor : descriptors)
+    pointers.push_back(descriptor.data());
+  std::vector<void *> arguments;
+  for (void *&pointer : pointers)
+    arguments.push_back(&pointer);
+  return engine->invokePacked(("_mlir_ciface_" + name).str(), arguments);
+}
+
+} // namespace mlir::asic

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "passes/Passes.h"
+#include "passes/partition/Partition.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/IR/Matchers.h"
+
+namespace mlir::asic {
+#define GEN_PASS_DEF_FOLDBOUNDARYPASS
+#include "passes/Passes.h.inc"
+
+namespace {
+
+/// A step of a body that is a chain: an op and its constant operand, if any.
+struct Step {
+  Operation *op;
+  std::optional<double> constant;
+};
+
+/// What a runtime copy does to an element.
+struct Conversion {
+  /// Set when the copy quantizes or dequantizes.
+  std::optional<double> scale;
+  int64_t zeroPoint = 0;
+  /// Range of the quantized values.
+  int64_t lo = 0, hi = 0;
+};
+
+/// The value of a scalar constant.
+std::optional<double> readConstant(Value value) {
+  APInt integer;
+  if (matchPattern(value, m_ConstantInt(&integer)))
+    return integer.getSExtValue();
+  APFloat real(0.0f);
+  if (matchPattern(value, m_ConstantFloat(&real))) {
+    bool lossy;
+    real.convert(APFloat::IEEEdouble(), APFloat::rmNearestTiesToEven, &lossy);
+    return real.convertToDouble();
+  }
+  return std::nullopt;
+}
+
+/// The ops from the only input of `body` to its yield, when each uses the one
+/// before and constants.
+std::optional<SmallVector<Step>> readChain(linalg::GenericOp generic) {
+  SmallVector<Step> chain;
+  Value value = generic.getBody()->getArgument(0);
+  Value last = generic.getBody()->getTerminator()->getOperand(0);
+  while (value != last) {
+    if (!value.hasOneUse())
+      return std::nullopt;
+    Operation *op = *value.getUsers().begin();
+    if (op->getNumResults() != 1 || op->getNumOperands() > 2)
+      return std::nullopt;
+    Step step{op, std::nullopt};
+    if (op->getNumOperands() == 2) {
+      // The constant of a subtraction or division has to be on the right.
+      bool isLeft = op->getOperand(0) == value;
+      if (!isLeft && !op->hasTrait<OpTrait::IsCommutative>())
+        return std::nullopt;
+      step.constant = readConstant(op->getOperand(isLeft));
+      if (!step.constant)
+        return std::nullopt;
+    }
+    chain.push_back(step);
+    value = op->getResult(0);
+  }
+  return chain;
+}
+
+/// Takes steps off the front of a chain.
+class ChainReader {
+public:
+  explicit ChainReader(ArrayRef<Step> steps) : steps(steps) {}
+  bool atEnd() const { return steps.empty(); }
+
+  /// The next step if it is one of `Ops`.
+  template <typename... Ops> const Step *take() {
+    if (steps.empty() || !isa<Ops...>(steps.front().op))
+      return nullptr;
+    const Step *step = &steps.front();
+    steps = steps.drop_front();
+    return step;
+  }
+
+private:
+  ArrayRef<Step> steps;
+};
+
+/// `clamp(roundeven(x * (1 / scale)) + zero)`; zero and clamp before or after
+/// the conversion to an integer.
+std::optional<Conversion> matchQuantize(ArrayRef<Step> chain, Type result) {
+  ChainReader reader(chain);
+  Conversion conversion;
+  const Step *multiply = reader.take<arith::MulFOp>();
+  if (!multiply || !result.isInteger() ||
+      !reader.take<math::RoundEvenOp>())
+    return std::nullopt;
+  unsigned width = result.getIntOrFloatBitWidth();
+  if (width > 32)
+    return std::nullopt;
+  // The range moves along when the zero point is added behind the clamp.
+  double lo = -HUGE_VAL, hi = HUGE_VAL;
+  auto readRange = [&](const Step *low, const Step *high) {
+    lo = low ? std::max(lo, *low->constant) : lo;
+    hi = high ? std::min(hi, *high->constant) : hi;
+  };
+  auto readZero = [&](const Step *zero) {
+    if (!zero)
+      return;
+    conversion.zeroPoint += *zero->constant;
+    lo += *zero->constant;
+    hi += *zero->constant;
+  };
+  readZero(reader.take<arith::AddFOp>());
+  const Step *low = reader.take<arith::MaximumFOp, arith::MaxNumFOp>();
+  readRange(low, reader.take<arith::MinimumFOp, arith::MinNumFOp>());
+  if (!reader.take<arith::FPToSIOp>())
+    return std::nullopt;
+  readZero(reader.take<arith::AddIOp>());
+  low = reader.take<arith::MaxSIOp>();
+  readRange(low, reader.take<arith::MinSIOp>());
+  reader.take<arith::TruncIOp>();
+  conversion.lo = std::max<double>(lo, llvm::minIntN(width));
+  conversion.hi = std::min<double>(hi, llvm::maxIntN(width));
+  // The runtime multiplies by float(1 / scale): that has to be this factor.
+  double scale = 1.0 / *multiply->constant;
+  if (!reader.atEnd() || float(1.0 / scale) != float(*multiply->constant))
+    return std::nullopt;
+  conversion.scale = scale;
+  return conversion;
+}
+
+/// `(q - zero) * scale`.
+std::optional<Conversion> matchDequantize(ArrayRef<Step> chain, Type input) {
+  ChainReader reader(chain);
+  Conversion conversion;
+  if (!input.isInteger() || input.getIntOrFloatBitWidth() > 32)
+    return std::nullopt;
+  reader.take<arith::ExtSIOp>();
+  if (const Step *zero = reader.take<arith::SubIOp>())
+    conversion.zeroPoint = *zero->constant;
+  else if (const Step *zero = reader.take<arith::AddIOp>())
+    conversion.zeroPoint = -*zero->constant;
+  if (!reader.take<arith::SIToFPOp>())
+    return std::nullopt;
+  if (const Step *zero = reader.take<arith::SubFOp>())
+    conversion.zeroPoint += *zero->constant;
+  const Step *multiply = reader.take<arith::MulFOp>();
+  if (!multiply || !reader.atEnd())
+    return std::nullopt;
+  conversion.scale = *multiply->constant;
+  conversion.lo = llvm::minIntN(input.getIntOrFloatBitWidth());
+  conversion.hi = llvm::maxIntN(input.getIntOrFloatBitWidth());
+  return conversion;
+}
+
+/// A copy that changes a float format and nothing else.
+template <typename CastOp>
+bool isFloatCast(ArrayRef<Step> chain) {
+  return chain.size() == 1 && isa<CastOp>(chain[0].op);
+}
+
+struct FoldBoundaryPass : impl::FoldBoundaryPassBase<FoldBoundaryPass> {
+  void runOnOperation() override {
+    auto main = getOperation().lookupSymbol<func::FuncOp>(kEntryName);
+    if (!main || main.isExternal()) {
+      getOperation().emitError("expected a function '@main' with a body, got "
+                               "none; name the entry function main");
+      return signalPassFailure();
+    }
+    for (BlockArgument argument : main.getArguments())
+      foldInput(argument);
+    for (OpOperand &operand :
+         main.getBody().back().getTerminator()->getOpOperands())
+      foldOutput(operand);
+  }
+
+  /// A generic that only converts elements and permutes dimensions: one
+  /// tensor to one of the same rank and elements.
+  static bool isCopy(linalg::GenericOp op) {
+    if (op.getNumDpsInputs() != 1 || op.getNumDpsInits() != 1 ||
+        op.getNumLoops() != op.getNumParallelLoops())
+      return false;
+    auto maps = op.getIndexingMapsArray();
+    auto type = dyn_cast<RankedTensorType>(op.getDpsInputs()[0].getType());
+    return type && type.hasStaticShape() && maps[0].isPermutation() &&
+           maps[1].isPermutation();
+  }
+
+  /// For each dimension of the device's tensor the dimension of the user's.
+  static SmallVector<int64_t> permutation(AffineMap device, AffineMap logical) {
+    // device: loops -> device dims; logical: loops -> logical dims.
+    SmallVector<int64_t> result;
+    for (AffineExpr expr : device.getResults()) {
+      unsigned loop = llvm::cast<AffineDimExpr>(expr).getPosition();
+      result.push_back(*logical.getResultPosition(
+          getAffineDimExpr(loop, logical.getContext())));
+    }
+    return result;
+  }
+
+  static DictionaryAttr makeBoundary(RankedTensorType logical,
+                                     ArrayRef<int64_t> permutation,
+                                     const Conversion &conversion) {
+    Builder b(logical.getContext());
+    NamedAttrList attrs;
+    attrs.append("shape", b.getDenseI64ArrayAttr(logical.getShape()));
+    attrs.append("type", TypeAttr::get(logical.getElementType()));
+    SmallVector<int64_t> identity(
+        llvm::to_vector(llvm::seq<int64_t>(0, permutation.size())));
+    if (permutation != ArrayRef<int64_t>(identity))
+      attrs.append("permutation", b.getDenseI64ArrayAttr(permutation));
+    if (conversion.scale) {
+      attrs.append("scale", b.getF64FloatAttr(*conversion.scale));
+      attrs.append("zero_point", b.getI64IntegerAttr(conversion.zeroPoint));
+      attrs.append("lo", b.getI64IntegerAttr(conversion.lo));
+      attrs.append("hi", b.getI64IntegerAttr(conversion.hi));
+    }
+    return attrs.getDictionary(logical.getContext());
+  }
+
+  /// Replaces copies of an input by casts.
+  void foldInput(BlockArgument argument) {
+    for (Operation *user : llvm::make_early_inc_range(argument.getUsers())) {
+      auto op = dyn_cast<linalg::GenericOp>(user);
+      if (!op || !isCopy(op))
+        continue;
+      std::optional<SmallVector<Step>> chain = readChain(op);
+      if (!chain)
+        continue;
+      Type device = getElementTypeOrSelf(op.getResult(0));
+      Conversion conversion;
+      if (auto quantize = matchQuantize(*chain, device))
+        conversion = *quantize;
+      else if (!chain->empty() && !isFloatCast<arith::TruncFOp>(*chain))
+        continue;
+      auto maps = op.getIndexingMapsArray();
+      OpBuilder builder(op);
+      Value converted = makeCast(
+          builder, op.getLoc(), argument, op.getResult(0).getType(),
+          makeBoundary(llvm::cast<RankedTensorType>(argument.getType()),
+                       permutation(maps[1], maps[0]), conversion));
+      op.getResult(0).replaceAllUsesWith(converted);
+      op.erase();
+    }
+  }
+
+  /// Replaces the copy that makes a result by a cast.
+  void foldOutput(OpOperand &operand) {
+    auto op = operand.get().getDefiningOp<linalg::GenericOp>();
+    if (!op || !isCopy(op) || isa<BlockArgument>(op.getDpsInputs()[0]))
+      return;
+    std::optional<SmallVector<Step>> chain = readChain(op);
+    if (!chain)
+      return;
+    Value device = op.getDpsInputs()[0];
+    Conversion conversion;
+    if (auto dequantize =
+            matchDequantize(*chain, getElementTypeOrSelf(device)))
+      conversion = *dequantize;
+    else if (!chain->empty() && !isFloatCast<arith::ExtFOp>(*chain))
+      return;
+    auto maps = op.getIndexingMapsArray();
+    OpBuilder builder(operand.getOwner());
+    operand.set(makeCast(
+        builder, op.getLoc(), device, operand.get().getType(),
+        makeBoundary(llvm::cast<RankedTensorType>(operand.get().getType()),
+                     permutation(maps[0], maps[1]), conversion)));
+    if (op->use_empty())
+      op.erase();
+  }
+
+  static Value makeCast(OpBuilder &builder, Location loc, Value value,
+                        Type type, DictionaryAttr boundary) {
+    auto cast = UnrealizedConversionCastOp::create(builder, loc, type, value);
+    cast->setAttr(kBoundaryAttrName, boundary);
+    return cast.getResult(0);
+  }
+};
+
+} // namespace
+} // namespace mlir::asic

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "passes/partition/Legality.h"
+
+#include "passes/Support/Target.h"
+#include "runtime/LaneProgram.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/StringSwitch.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/FormatVariadic.h"
+
+using ::asic::ElementType;
+using ::asic::TargetModel;
+
+namespace mlir::asic {
+
+namespace {
+
+/// Loops that one instruction of the vector unit walks.
+constexpr unsigned kMapLoops = 5;
+/// Tensors that it reads.
+constexpr unsigned kMapInputs = 7;
+
+std::string toText(Type type) {
+  std::string text;
+  llvm::raw_string_ostream(text) << type;
+  return text;
+}
+
+/// The lane operation that computes a scalar op, "" for one that costs nothing
+/// (a change of type that streams and registers do anyway), "?" for none.
+StringRef laneMnemonic(StringRef op) {
+  return llvm::StringSwitch<StringRef>(op)
+      .Cases({"arith.constant", "linalg.yield", "arith.extsi", "arith.extui",
+              "arith.trunci", "arith.extf", "arith.index_cast"},
+             "")
+      .Case("arith.truncf", "round")
+      .Case("linalg.index", "index")
+      .Case("arith.select", "select")
+      .Case("arith.addi", "addi")
+      .Case("arith.subi", "subi")
+      .Case("arith.muli", "muli")
+      .Case("arith.minsi", "minsi")
+      .Case("arith.maxsi", "maxsi")
+      .Case("arith.minui", "minui")
+      .Case("arith.maxui", "maxui")
+      .Case("arith.andi", "andi")
+      .Case("arith.ori", "ori")
+      .Case("arith.xori", "xori")
+      .Case("arith.shli", "shli")
+      .Case("arith.shrsi", "shrsi")
+      .Case("arith.shrui", "shrui")
+      .Case("arith.divsi", "divsi")
+      .Case("arith.remsi", "remsi")
+      .Case("arith.cmpi", "cmpi")
+      .Case("asic.rescale", "rescale")
+      .Case("arith.addf", "addf")
+      .Case("arith.subf", "subf")
+      .Case("arith.mulf", "mulf")
+      .Case("math.fma", "fma")
+      .Case("arith.divf", "divf")
+      .Cases({"arith.minimumf", "arith.minnumf"}, "minimumf")
+      .Cases({"arith.maximumf", "arith.maxnumf"}, "maximumf")
+      .Case("arith.negf", "negf")
+      .Case("math.absf", "absf")
+      .Case("arith.cmpf", "cmpf")
+      .Case("math.roundeven", "roundeven")
+      .Case("math.floor", "floor")
+      .Case("math.ceil", "ceil")
+      .Case("arith.sitofp", "sitofp")
+      .Case("arith.fptosi", "fptosi")
+      .Case("math.exp", "exp")
+      .Case("math.log", "log")
+      .Case("math.tanh", "tanh")
+      .Case("math.erf", "erf")
+      .Case("math.sqrt", "sqrt")
+      .Case("math.rsqrt", "rsqrt")
+      .Case("math.sin", "sin")
+      .Case("math.cos", "cos")
+      .Case("math.powf", "powf")
+      .Default("?");
+}
+
+/// Loops left after loops that all maps walk together are merged and loops
+/// of one iteration are dropped.
+unsigned countMergedLoops(linalg::GenericOp op) {
+  SmallVector<int64_t> extents = op.getStaticLoopRanges();
+  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+  auto iterators = op.getIteratorTypesArray();
+  SmallVector<unsigned> loops;
+  for (unsigned i = 0; i < extents.size(); ++i)
+    if (extents[i] != 1)
+      loops.push_back(i);
+  // Loops i, j merge when every map that knows one has them as neighbours.
+  auto adjacent = [&](AffineMap map, unsigned i, unsigned j) {
+    std::optional<unsigned> at;
+    for (unsigned r = 0; r < map.getNumResults(); ++r) {
+      AffineExpr expr = map.getResult(r);
+      bool hasI = expr.isFunctionOfDim(i), hasJ = expr.isFunctionOfDim(j);
+      if (!hasI && !hasJ)
+        continue;
+      if (hasI && !hasJ && isa<AffineDimExpr>(expr) && !at)
+        at = r;
+      else if (hasJ && !hasI && isa<AffineDimExpr>(expr) && at == r - 1)
+        at = map.getNumResults();
+      else
+        return false;
+    }
+    return !at || *at == map.getNumResults();
+  };
+  unsigned count = loops.size();
+  for (unsigned n = 1; n < loops.size(); ++n) {
+    unsigned i = loops[n - 1], j = loops[n];
+    if (iterators[i] == iterators[j] &&
+        llvm::all_of(maps, [&](AffineMap m) { return adjacent(m, i, j); }))
+      --count;
+  }
+  return count;
+}
+
+} // namespace
+
+bool isContraction(linalg::GenericOp op) {
+  if (op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1 ||
+      op.getNumReductionLoops() == 0)
+    return false;
+  Block *body = op.getBody();
+  Operation *add = body->getTerminator()->getOperand(0).getDefiningOp();
+  if (!isa_and_nonnull<arith::AddIOp, arith::AddFOp>(add))
+    return false;
+  for (bool swap : {false, true})
+    if (add->getOperand(swap) == body->getArgument(2))
+      return isa_and_nonnull<arith::MulIOp, arith::MulFOp>(
+          add->getOperand(!swap).getDefiningOp());
+  return false;
+}
+
+Refusal Legality::checkTensor(Type type) const {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  if (!tensor)
+    return llvm::formatv("expected a ranked tensor, got {0}; the accelerator "
+                         "works on tensors of static shape",
+                         toText(type))
+        .str();
+  if (!tensor.hasStaticShape())
+    return llvm::formatv("expected a static shape, got {0}; declare the size "
+                         "or compile one program per size",
+                         toText(type))
+        .str();
+  if (!getElementType(tensor.getElementType()))
+    return llvm::formatv(
+               "expected an element type of the machine, got {0}; cast the "
+               "tensor to int8, int32 or a float format of '{1}'",
+               toText(tensor.getElementType()), target.name)
+        .str();
+  return std::nullopt;
+}
+
+Refusal Legality::check(Operation *op) const {
+  for (Value value : op->getOperands())
+    if (isa<ShapedType>(value.getType()))
+      if (Refusal refusal = checkTensor(value.getType()))
+        return refusal;
+  for (Value value : op->getResults())
+    if (isa<ShapedType>(value.getType()))
+      if (Refusal refusal = checkTensor(value.getType()))
+        return refusal;
+  return llvm::TypeSwitch<Operation *, Refusal>(op)
+      .Case<linalg::GenericOp>([&](auto generic) {
+        return checkGeneric(generic);
+      })
+      .Case<linalg::FillOp, arith::ConstantOp, tensor::EmptyOp, tensor::PadOp,
+            tensor::ExpandShapeOp, tensor::CollapseShapeOp,
+            tensor::ExtractSliceOp, tensor::InsertSliceOp, tensor::ConcatOp,
+            tensor::ReshapeOp>([](auto) { return Refusal(); })
+      .Case<func::CallOp>([](func::CallOp call) {
+        return "expected an operator with a linalg form, got '" +
+               call.getCallee().str() +
+               "'; rewrite the model without it or add a decomposition "
+               "(docs/adding-an-op.md)";
+      })
+      .Default([&](Operation *other) {
+        return llvm::formatv("expected an operation of linalg, tensor or "
+                             "arith, got '{0}'; it runs on the host only",
+                             other->getName().getStringRef())
+            .str();
+      });
+}
+
+Refusal Legality::checkGeneric(linalg::GenericOp op) const {
+  if (op.getNumDpsInits() != 1)
+    return llvm::formatv("expected one result, got {0}; split the operation",
+                         op.getNumDpsInits())
+        .str();
+  for (int64_t extent : op.getStaticLoopRanges())
+    if (uint64_t(extent) > target.limits.maxExtent && target.limits.maxExtent)
+      return llvm::formatv("expected extents of at most {0}, got {1}; reshape "
+                           "the tensor",
+                           target.limits.maxExtent, extent)
+          .str();
+  if (isContraction(op)) {
+    Refusal refusal = checkContraction(op);
+    // Without a mode an integer sum of products is still a vector reduction.
+    bool isInteger = getElementTypeOrSelf(op.getResult(0)).isInteger();
+    return refusal && isInteger ? checkMap(op) : refusal;
+  }
+  return checkMap(op);
+}
+
+Refusal Legality::checkContraction(linalg::GenericOp op) const {
+  auto typeOf = [&](Value value) {
+    return getElementType(getElementTypeOrSelf(value))
+        .value_or(ElementType::None);
+  };
+  ElementType a = typeOf(op.getDpsInputs()[0]);
+  ElementType w = typeOf(op.getDpsInputs()[1]);
+  ElementType acc = typeOf(op.getDpsInits()[0]);
+  std::string modes;
+  for (const TargetModel::MxuMode &mode : target.mxu.modes) {
+    if (mode.a == a && mode.w == w && mode.acc == acc)
+      return std::nullopt;
+    modes += llvm::formatv("{0}{1} x {2} -> {3}", modes.empty() ? "" : ", ",
+                           elementTypeName(mode.a), elementTypeName(mode.w),
+                           elementTypeName(mode.acc))
+                 .str();
+  }
+  return llvm::formatv("expected a contraction of '{0}' ({1}), got {2} x {3} "
+                       "-> {4}; quantize the layer or choose a target with "
+                       "that mode",
+                       target.name, modes, elementTypeName(a),
+                       elementTypeName(w), elementTypeName(acc))
+      .str();
+}
+
+Refusal Legality::checkMap(linalg::GenericOp op) const {
+  if (op.getNumDpsInputs() > kMapInputs)
+    return llvm::formatv("expected at most {0} inputs, got {1}; split the "
+                         "operation",
+                         kMapInputs, op.getNumDpsInputs())
+        .str();
+  if (unsigned loops = countMergedLoops(op); loops > kMapLoops)
+    return llvm::formatv("expected at most {0} loops, got {1}; reshape the "
+                         "tensors to fewer dimensions",
+                         kMapLoops, loops)
+        .str();
+  for (Value value : op->getOperands()) {
+    Type type = getElementTypeOrSelf(value);
+    std::optional<ElementType> element = getElementType(type);
+    if (!element || !llvm::is_contained(target.vpu.formats, *element))
+      return llvm::formatv("expected a format of the vector unit of '{0}', got "
+                           "{1}; quantize the layer or choose a target with "
+                           "that format",
+                           target.name, toText(type))
+          .str();
+  }
+  Refusal refusal;
+  op.getBody()->walk([&](Operation *inner) {
+    refusal = checkBodyOp(inner);
+    return refusal ? WalkResult::interrupt() : WalkResult::advance();
+  });
+  return refusal;
+}
+
+Refusal Legality::checkScalar(Type type) const {
+  if (type.isInteger(1) || type.isIndex() || getElementType(type))
+    return std::nullopt;
+  return llvm::formatv("expected scalars of at most 32 bits, got {0}; cast "
+                       "the tensor to a smaller type",
+                       toText(type))
+      .str();
+}
+
+Refusal Legality::checkBodyOp(Operation *op) const {
+  StringRef name = op->getName().getStringRef();
+  StringRef mnemonic = laneMnemonic(name);
+  if (mnemonic == "?")
+    return llvm::formatv("expected a lane operation, got '{0}'; the vector "
+                         "unit has no such operation",
+                         name)
+        .str();
+  for (Type type : op->getResultTypes())
+    if (Refusal refusal = checkScalar(type))
+      return refusal;
+  bool isFloat = llvm::any_of(op->getResultTypes(), llvm::IsaPred<FloatType>) ||
+                 llvm::any_of(op->getOperandTypes(), llvm::IsaPred<FloatType>);
+  if (isFloat && !mnemonic.empty() &&
+      !llvm::is_contained(target.vpu.formats, ElementType::F32))
+    return llvm::formatv("expected integer arithmetic, got '{0}': the vector "
+                         "unit of '{1}' has no f32; quantize the layer or "
+                         "choose a target with f32",
+                         name, target.name)
+        .str();
+  return std::nullopt;
+}
+
+} // namespace mlir::asic

@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "passes/partition/Partition.h"
+
+#include "passes/Passes.h"
+#include "passes/Support/Target.h"
+#include "passes/partition/Legality.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "llvm/ADT/SetVector.h"
+
+namespace mlir::asic {
+#define GEN_PASS_DEF_PARTITIONPASS
+#include "passes/Passes.h.inc"
+
+namespace {
+
+/// Where an op of @main runs.
+enum class Side { accelerator, host };
+
+/// Ops that run on one side, in order.
+struct Region {
+  Side side;
+  SmallVector<Operation *> ops;
+};
+
+/// Ops that every region has a copy of instead of passing their value around.
+bool isShared(Operation *op) {
+  return isa<arith::ConstantOp, tensor::EmptyOp>(op);
+}
+
+bool isBorderCast(Operation *op) {
+  return isa<UnrealizedConversionCastOp>(op) && op->hasAttr(kBoundaryAttrName);
+}
+
+/// Ops outside any region: shared ones, border casts and the return.
+bool isOutside(Operation *op) {
+  return isShared(op) || isBorderCast(op) || op->hasTrait<OpTrait::IsTerminator>();
+}
+
+class Partitioner {
+public:
+  Partitioner(func::FuncOp main, bool hostOnly)
+      : main(main), hostOnly(hostOnly) {}
+
+  /// Decides the side of every op; marks refused ones.
+  LogicalResult assignSides(bool fallbackIsError);
+  void gather();
+  void outline();
+
+private:
+  void moveCheapOpsBetweenHostOps();
+  bool neighboursAreHost(Operation *op);
+  void outline(Region &region, StringRef name);
+  std::string nameOf(Value value);
+  void setBorder(func::FuncOp func, ArrayRef<Value> inputs,
+                 ArrayRef<Value> outputs, Side side);
+
+  func::FuncOp main;
+  bool hostOnly;
+  DenseMap<Operation *, Side> sides;
+  SmallVector<Region> regions;
+  unsigned numTemporaries = 0;
+};
+
+/// The op of @main that makes `value` in a region; null for arguments, shared ops
+/// and casts of arguments.
+Operation *regionProducer(Value value) {
+  Operation *op = value.getDefiningOp();
+  return op && !isOutside(op) ? op : nullptr;
+}
+
+/// Calls `fn` on every value from outside that `op` or its regions use.
+void forEachUse(Operation *op, function_ref<void(Value)> fn) {
+  op->walk([&](Operation *inner) {
+    for (Value operand : inner->getOperands())
+      if (!op->isAncestor(operand.getParentBlock()->getParentOp()) ||
+          operand.getParentBlock() == op->getBlock())
+        fn(operand);
+  });
+}
+
+/// The op of the entry block around `op`.
+Operation *topLevel(Operation *op, func::FuncOp main) {
+  return main.getBody().findAncestorOpInRegion(*op);
+}
+
+LogicalResult Partitioner::assignSides(bool fallbackIsError) {
+  if (hostOnly) {
+    for (Operation &op : main.getBody().front())
+      if (!isOutside(&op))
+        sides[&op] = Side::host;
+    return success();
+  }
+  FailureOr<::asic::TargetModel> target = readTarget(main);
+  if (failed(target))
+    return failure();
+  Legality legality(*target);
+  bool refused = false;
+  for (Operation &op : main.getBody().front()) {
+    if (isOutside(&op))
+      continue;
+    Refusal refusal = legality.check(&op);
+    sides[&op] = refusal ? Side::host : Side::accelerator;
+    if (!refusal)
+      continue;
+    refused = true;
+    op.setAttr(kRefusalAttrName, StringAttr::get(op.getContext(), *refusal));
+    if (fallbackIsError)
+      op.emitError() << "the accelerator cannot run this operation: "
+                     << *refusal;
+  }
+  if (refused && fallbackIsError)
+    return failure();
+  moveCheapOpsBetweenHostOps();
+  return success();
+}
+
+bool Partitioner::neighboursAreHost(Operation *op) {
+  bool anyHost = false, anyAccelerator = false;
+  auto see = [&](Operation *other) {
+    if (!other || isOutside(other))
+      return;
+    (sides[other] == Side::host ? anyHost : anyAccelerator) = true;
+  };
+  forEachUse(op, [&](Value value) { see(value.getDefiningOp()); });
+  for (Operation *user : op->getUsers())
+    see(topLevel(user, main));
+  return anyHost && !anyAccelerator;
+}
+
+void Partitioner::moveCheapOpsBetweenHostOps() {
+  // Chains of such ops move one per round.
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (Operation &op : main.getBody().front()) {
+      auto it = sides.find(&op);
+      if (it == sides.end() || it->second == Side::host)
+        continue;
+      auto generic = dyn_cast<linalg::GenericOp>(op);
+      if ((generic && isContraction(generic)) || !neighboursAreHost(&op))
+        continue;
+      it->second = Side::host;
+      changed = true;
+    }
+  }
+}
+
+void Partitioner::gather() {
+  // Greedy topological order: take whatever is ready on one side, then on
+  // the other, until nothing is left.
+  SmallVector<Operation *> waiting;
+  for (Operation &op : main.getBody().front())
+    if (sides.count(&op))
+      waiting.push_back(&op);
+  DenseSet<Operation *> done;
+  auto isReady = [&](Operation *op) {
+    bool ready = true;
+    forEachUse(op, [&](Value value) {
+      Operation *producer = regionProducer(value);
+      ready &= !producer || done.contains(producer);
+    });
+    return ready;
+  };
+  auto take = [&](Side side) {
+    Region region{side, {}};
+    SmallVector<Operation *> rest;
+    for (Operation *op : waiting) {
+      if (sides[op] == side && isReady(op)) {
+        region.ops.push_back(op);
+        done.insert(op);
+      } else {
+        rest.push_back(op);
+      }
+    }
+    waiting = std::move(rest);
+    if (!region.ops.empty())
+      regions.push_back(std::move(region));
+  };
+  while (!waiting.empty()) {
+    take(Side::accelerator);
+    take(Side::host);
+  }
+}
+
+void Partitioner::outline() {
+  unsigned counts[2] = {0, 0};
+  for (Region &region : regions) {
+    bool isHost = region.side == Side::host;
+    std::string name = isHost ? "host_" : "accelerator_";
+    name += std::to_string(counts[isHost]++);
+    outline(region, name);
+  }
+  // Casts of results come behind the calls; constants that nothing outside
+  // regions uses any more go.
+  Operation *last = main.getBody().front().getTerminator();
+  for (Value result : last->getOperands())
+    if (Operation *cast = result.getDefiningOp(); cast && isBorderCast(cast))
+      cast->moveBefore(last);
+  for (Operation &op :
+       llvm::make_early_inc_range(llvm::reverse(main.getBody().front())))
+    if (isOpTriviallyDead(&op))
+      op.erase();
+}
+
+void Partitioner::outline(Region &region, StringRef name) {
+  DenseSet<Operation *> inside(region.ops.begin(), region.ops.end());
+  llvm::SetVector<Value> inputs;
+  llvm::SetVector<Operation *> shared;
+  for (Operation *op : region.ops)
+    forEachUse(op, [&](Value value) {
+      Operation *producer = value.getDefiningOp();
+      if (producer && isShared(producer))
+        shared.insert(producer);
+      else if (!producer || !inside.contains(producer))
+        inputs.insert(value);
+    });
+  llvm::SetVector<Value> outputs;
+  for (Operation *op : region.ops)
+    for (Value result : op->getResults())
+      for (Operation *user : result.getUsers())
+        if (!inside.contains(topLevel(user, main)))
+          outputs.insert(result);
+
+  MLIRContext *context = main.getContext();
+  OpBuilder builder(main);
+  SmallVector<Location> locations;
+  for (Operation *op : region.ops)
+    locations.push_back(op->getLoc());
+  auto type = FunctionType::get(
+      context, llvm::to_vector(ValueRange(inputs.getArrayRef()).getTypes()),
+      llvm::to_vector(ValueRange(outputs.getArrayRef()).getTypes()));
+  auto func = func::FuncOp::create(builder, main.getLoc(), name, type);
+  func.setPrivate();
+  bool isHost = region.side == Side::host;
+  func->setAttr(kRegionAttrName,
+                builder.getStringAttr(isHost ? kHostRegion
+                                             : kAcceleratorRegion));
+  setBorder(func, inputs.getArrayRef(), outputs.getArrayRef(), region.side);
+
+  Block *body = func.addEntryBlock();
+  IRMapping mapping;
+  mapping.map(inputs.getArrayRef(), body->getArguments());
+  builder.setInsertionPointToStart(body);
+  for (Operation *op : shared)
+    builder.clone(*op, mapping);
+  for (Operation *op : region.ops)
+    builder.clone(*op, mapping);
+  SmallVector<Value> results;
+  for (Value output : outputs)
+    results.push_back(mapping.lookup(output));
+  func::ReturnOp::create(builder, main.getLoc(), results);
+
+  builder.setInsertionPoint(main.getBody().front().getTerminator());
+  auto call = func::CallOp::create(builder, main.getLoc(), func,
+                                   inputs.getArrayRef());
+  for (unsigned i = 0; i < outputs.size(); ++i)
+    Value(outputs[i]).replaceUsesWithIf(call.getResult(i), [&](OpOperand &use) {
+      return !inside.contains(topLevel(use.getOwner(), main));
+    });
+  for (Operation *op : llvm::reverse(region.ops)) {
+    op->dropAllUses();
+    op->erase();
+  }
+}
+
+/// The user's name of a value that is an argument or result of @main, or one made
+/// up.
+std::string Partitioner::nameOf(Value value) {
+  if (auto cast = value.getDefiningOp<UnrealizedConversionCastOp>())
+    value = cast.getOperand(0);
+  if (auto argument = dyn_cast<BlockArgument>(value))
+    if (auto name = main.getArgAttrOfType<StringAttr>(argument.getArgNumber(),
+                                                      kNameAttrName))
+      return name.str();
+  for (OpOperand &use : value.getUses()) {
+    OpOperand *result = &use;
+    if (isBorderCast(use.getOwner()) && !use.getOwner()->use_empty())
+      result = &*use.getOwner()->use_begin();
+    if (!isa<func::ReturnOp>(result->getOwner()))
+      continue;
+    if (auto name = main.getResultAttrOfType<StringAttr>(
+            result->getOperandNumber(), kNameAttrName))
+      return name.str();
+  }
+  return "t" + std::to_string(numTemporaries++);
+}
+
+/// Names and, on the accelerator, conversions of a region function's arguments
+/// and results.
+void Partitioner::setBorder(func::FuncOp func, ArrayRef<Value> inputs,
+                            ArrayRef<Value> outputs, Side side) {
+  Builder builder(func.getContext());
+  for (auto [i, value] : llvm::enumerate(inputs)) {
+    func.setArgAttr(i, kNameAttrName, builder.getStringAttr(nameOf(value)));
+    Operation *cast = value.getDefiningOp();
+    if (cast && isBorderCast(cast))
+      func.setArgAttr(i, kBoundaryAttrName, cast->getAttr(kBoundaryAttrName));
+  }
+  for (auto [i, value] : llvm::enumerate(outputs)) {
+    func.setResultAttr(i, kNameAttrName, builder.getStringAttr(nameOf(value)));
+    for (Operation *user : value.getUsers())
+      if (side == Side::accelerator && isBorderCast(user))
+        func.setResultAttr(i, kBoundaryAttrName,
+                           user->getAttr(kBoundaryAttrName));
+  }
+}
+
+struct PartitionPass : impl::PartitionPassBase<PartitionPass> {
+  using PartitionPassBase::PartitionPassBase;
+
+  void runOnOperation() override {
+    auto main = getOperation().lookupSymbol<func::FuncOp>(kEntryName);
+    if (!main || !main.getBody().hasOneBlock()) {
+      getOperation().emitError("expected a function '@main' of one block, got "
+                               "none; name the entry function main");
+      return signalPassFailure();
+    }
+    Partitioner partitioner(main, hostOnly);
+    if (failed(partitioner.assignSides(fallbackIsError)))
+      return signalPassFailure();
+    partitioner.gather();
+    partitioner.outline();
+    if (failed(checkHostCalls()))
+      signalPassFailure();
+  }
+
+  /// An operator without a body runs nowhere.
+  LogicalResult checkHostCalls() {
+    LogicalResult result = success();
+    SymbolTable symbols(getOperation());
+    for (auto func : getOperation().getOps<func::FuncOp>()) {
+      if (!func->hasAttr(kRegionAttrName))
+        continue;
+      func.walk([&](func::CallOp call) {
+        auto callee = symbols.lookup<func::FuncOp>(call.getCallee());
+        if (callee && !callee.isExternal())
+          return;
+        call.emitError() << "expected an operator that the accelerator or the "
+                            "host can run, got '"
+                         << call.getCallee()
+                         << "'; rewrite the model without it";
+        result = failure();
+      });
+    }
+    return result;
+  }
+};
+
+} // namespace
+} // namespace mlir::asic
