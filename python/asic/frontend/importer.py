@@ -18,6 +18,7 @@ from torch_mlir.extras.fx_decomp_util import get_decomposition_table
 from torch_mlir.extras.fx_importer import ContextCache, FxImporter
 
 from asic.frontend import fold
+from asic.frontend.bias import integer_biases
 from asic.frontend.composites import CompositeImporter, packet_name, without_composites
 from asic.frontend.export import capture, error, export
 from asic.frontend.locations import Source, module_path, source_of
@@ -137,6 +138,7 @@ def normalize(
         fold.drop_assertions(module)
         fold.fold_batch_norm(module)
         fold.fold_constants(module)
+        integer_biases(module)
         fold.drop_unused(module)
         return export(module, args, kwargs, dynamic_shapes)
 

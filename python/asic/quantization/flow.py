@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -12,14 +14,23 @@ from torch.fx import GraphModule
 from torch.utils import _pytree as pytree
 
 from asic.errors import CompileError
+from asic.frontend.bias import integer_biases
 from asic.frontend.export import capture, export
 from asic.frontend.importer import normalize
-from asic.quantization.bias import integer_biases
 from asic.quantization.config import Config
 from asic.quantization.pt2e import convert_pt2e, prepare_pt2e
 from asic.quantization.quantizer import Quantizer
 
 _EXAMPLE = "asic_example_inputs"
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Hides warnings of torchao about its own use of torch."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        warnings.simplefilter("ignore", UserWarning)
+        yield
 
 
 def _error(message: str) -> CompileError:
@@ -46,7 +57,8 @@ def prepare(
     if kwargs:
         raise _error("expected positional example inputs only; pass keyword inputs in args")
     module = normalize(program, args, {}).module()
-    prepared = prepare_pt2e(module, Quantizer(target, Config.of(config)))
+    with _quiet():
+        prepared = prepare_pt2e(module, Quantizer(target, Config.of(config)))
     prepared.meta[_EXAMPLE] = args
     return prepared  # type: ignore[no-any-return]
 
@@ -60,7 +72,8 @@ def convert(prepared: GraphModule) -> ExportedProgram:
     args = prepared.meta.get(_EXAMPLE)
     if args is None:
         raise _error("expected a model from prepare, got one without example inputs")
-    converted = convert_pt2e(prepared)
+    with _quiet():
+        converted = convert_pt2e(prepared)
     integer_biases(converted)
     return export(converted, args)
 

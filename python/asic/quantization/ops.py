@@ -12,22 +12,20 @@ from typing import Any
 import torch
 from torch.fx import Node
 
-aten = torch.ops.aten
+from asic.frontend.bias import CONTRACTIONS, is_contraction
 
-#: Convolutions and linear → channel axis of their weight.
-CONTRACTIONS: dict[Any, int] = {
-    aten.conv1d.default: 0,
-    aten.conv2d.default: 0,
-    aten.conv3d.default: 0,
-    aten.convolution.default: 0,
-    aten.linear.default: 0,
-}
+__all__ = [
+    "ADDS", "AVERAGES", "CLAMPS", "CONCATS", "CONTRACTIONS", "MATMULS", "MOVEMENT",
+    "argument", "is_constant", "is_contraction",
+]
+
+aten = torch.ops.aten
 
 #: Products of two activations.
 MATMULS = frozenset({aten.matmul.default, aten.bmm.default, aten.mm.default})
 
 #: Sums of two activations.
-ADDS = frozenset({aten.add.Tensor})
+ADDS = frozenset({aten.add.Tensor, aten.sub.Tensor})
 
 #: Clamps that become bounds of the op before them.
 CLAMPS = frozenset({
@@ -97,6 +95,7 @@ MOVEMENT: dict[Any, Callable[[Node], bool]] = {
     aten.pad.default: _zero_padding,
     aten.permute.default: _always,
     aten.reshape.default: _always,
+    aten.select.int: _always,
     aten.slice.Tensor: _always,
     aten.squeeze.dim: _always,
     aten.squeeze.dims: _always,

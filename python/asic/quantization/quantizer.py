@@ -22,10 +22,10 @@ from asic.quantization.ops import (
     AVERAGES,
     CLAMPS,
     CONCATS,
-    CONTRACTIONS,
     MATMULS,
     MOVEMENT,
     is_constant,
+    is_contraction,
 )
 from asic.quantization.pt2e import (
     BaseQuantizer,
@@ -71,8 +71,8 @@ class Quantizer(BaseQuantizer):  # type: ignore[misc]
             output: Any = shared if wanted else None
         else:
             inputs.update({n: activation for n in plan.data_inputs(node)})
-            if node.target in CONTRACTIONS:
-                inputs[node.args[1]] = self._weight(node)
+            if is_contraction(node):
+                inputs[node.args[1]] = self._weight()
             output = activation if wanted else None
         if tail is not node:
             node.meta[_KEY] = QuantizationAnnotation(input_qspec_map=inputs, _annotated=True)
@@ -98,11 +98,10 @@ class Quantizer(BaseQuantizer):  # type: ignore[misc]
             qscheme=torch.per_tensor_affine,
         )
 
-    def _weight(self, node: Node) -> QuantizationSpec:
+    def _weight(self) -> QuantizationSpec:
         scheme = (
             torch.per_channel_symmetric if self.config.per_channel else torch.per_tensor_symmetric
         )
-        axis = CONTRACTIONS[node.target]
         return QuantizationSpec(
             dtype=torch.int8,
             observer_or_fake_quant_ctr=observers.WeightObserver.with_args(
@@ -111,7 +110,7 @@ class Quantizer(BaseQuantizer):  # type: ignore[misc]
             quant_min=-127,
             quant_max=127,
             qscheme=scheme,
-            ch_axis=axis if self.config.per_channel else None,
+            ch_axis=0 if self.config.per_channel else None,
         )
 
 
@@ -120,7 +119,8 @@ class _Plan:
 
     Attributes:
         order: integer nodes in graph order, clamps that belong to another one left out.
-        movement: those of them that only move data.
+        movement: those nodes that only move data; one that nobody reads as integers is
+            not in `order`.
     """
 
     def __init__(self, model: GraphModule, config: Config) -> None:
@@ -132,6 +132,8 @@ class _Plan:
         for node in model.graph.nodes:
             if node.op == "call_function" and node not in self._integer:
                 self._visit(node)
+        self._wanted = self._demand()
+        self.order = [n for n in self.order if n not in self.movement or self.needs_output(n)]
 
     def _visit(self, node: Node) -> None:
         if self._is_anchor(node):
@@ -152,7 +154,7 @@ class _Plan:
     def _is_anchor(self, node: Node) -> bool:
         if not _is_float(node):
             return False
-        if node.target in CONTRACTIONS:
+        if is_contraction(node):
             return is_constant(node.args[1])
         if node.target in MATMULS:
             return not any(is_constant(n) for n in node.args[:2])
@@ -195,12 +197,24 @@ class _Plan:
 
     def needs_output(self, tail: Node) -> bool:
         """Whether somebody reads the result as integers."""
-        for user in tail.users:
-            if user.op == "output" and self._config.quantize_outputs:
-                return True
-            if user in self._integer and tail in self.data_inputs(user):
-                return True
-        return False
+        return tail in self._wanted
+
+    def _demand(self) -> set[Node]:
+        """Nodes read as integers by an integer op or the caller, also through movement."""
+        wanted: set[Node] = set()
+        readers: set[Node] = set()
+        for node in reversed(self.order):
+            tail = self._tails[node]
+            if node not in self.movement:
+                readers.update(self.data_inputs(node))
+            if tail in readers or self._is_result(tail):
+                wanted.add(tail)
+                if node in self.movement:
+                    readers.update(self.data_inputs(node))
+        return wanted
+
+    def _is_result(self, node: Node) -> bool:
+        return self._config.quantize_outputs and any(u.op == "output" for u in node.users)
 
 
 def _is_float(node: Node) -> bool:

@@ -12,10 +12,26 @@ import torch
 from torch.fx import GraphModule, Node
 
 from asic.frontend.fold import add_constant, constant, drop_unused
-from asic.quantization.ops import CONTRACTIONS
 
+aten = torch.ops.aten
 quantized = torch.ops.quantized_decomposed
 _LIMIT = 2**31 - 1
+
+#: Ops whose weight has its output channels first.
+CONTRACTIONS = frozenset({
+    aten.conv1d.default, aten.conv1d.padding,
+    aten.conv2d.default, aten.conv2d.padding,
+    aten.conv3d.default, aten.conv3d.padding,
+    aten.convolution.default,
+    aten.linear.default,
+})
+
+
+def is_contraction(node: Node) -> bool:
+    """Whether `node` is a convolution or linear that has integer arithmetic."""
+    if node.target is aten.convolution.default and node.args[6]:
+        return False  # transposed
+    return node.target in CONTRACTIONS
 
 
 def integer_biases(module: GraphModule) -> None:
@@ -25,7 +41,7 @@ def integer_biases(module: GraphModule) -> None:
     with the scale s_x · s_w[n] rounded to f32 on the dequantisation.
     """
     for node in list(module.graph.nodes):
-        if node.target in CONTRACTIONS and len(node.args) > 2:
+        if is_contraction(node) and len(node.args) > 2:
             bias = constant(module, node.args[2])
             scales = _scales(module, node)
             if bias is not None and bias.is_floating_point() and scales is not None:
@@ -45,7 +61,7 @@ def _scales(module: GraphModule, node: Node) -> torch.Tensor | None:
         return scale * float(weight.args[1])
     if weight.target is quantized.dequantize_per_channel.default:
         scales = constant(module, weight.args[1])
-        if scales is not None and weight.args[3] == CONTRACTIONS[node.target]:
+        if scales is not None and weight.args[3] == 0:
             return scale * scales.double()
     return None
 
