@@ -29,18 +29,17 @@ def parser(description: str) -> argparse.ArgumentParser:
     return result
 
 
-def compile_net(name: str, target: str, quantize: str | None) -> tuple[Any, Any]:
-    """Compiles a net; returns the program and the net it was made from."""
-    net = nets.load(name)
-    calibration = net.calibration() if quantize else None
+def compile_net(name: str, target: str, quantize: str | None) -> tuple[Any, nets.Inputs]:
+    """Compiles a net; returns the program and inputs to run it on."""
+    model, args = nets.get(name)
     compiled = asic.compile(
-        net.model,
-        net.args,
+        model,
+        args,
         target=target,
         quantize=quantize,
-        calibration=calibration,
+        calibration=nets.calibration(name) if quantize else None,
     )
-    return compiled, net
+    return compiled, args
 
 
 Measure = Callable[[str, str, str | None], Record]

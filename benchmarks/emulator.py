@@ -29,9 +29,9 @@ def best_seconds(call: Callable[[], object]) -> float:
 
 def measure(net: str, target: str, quantize: str | None) -> Record:
     """Times the functional mode; the timed mode is reported beside it."""
-    compiled, source = compile_net(net, target, quantize)
-    functional = best_seconds(lambda: compiled(*source.args))
-    timed = best_seconds(lambda: compiled.profile(*source.args))
+    compiled, args = compile_net(net, target, quantize)
+    functional = best_seconds(lambda: compiled(*args))
+    timed = best_seconds(lambda: compiled.profile(*args))
     report = compiled.report().to_dict()
     return Record(
         net=net,

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 import yaml
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 ANCHORS = Path(__file__).with_name("anchors.yaml")
@@ -83,8 +84,9 @@ class ProductRecorder(FlopCounterMode):
 
 
 def products(model: torch.nn.Module, args: tuple[Any, ...]) -> list[Product]:
-    """The matrix products of one forward pass."""
-    with torch.no_grad(), ProductRecorder() as recorder:
+    """The matrix products of one forward pass, attention taken apart."""
+    apart = sdpa_kernel(SDPBackend.MATH)
+    with torch.no_grad(), apart, ProductRecorder() as recorder:
         model(*args)
     return recorder.products
 

@@ -124,9 +124,8 @@ def main() -> int:
     options.out.mkdir(parents=True, exist_ok=True)
 
     start = time.monotonic()
-    data = digits.load()
     with console.status("training the CNN"):
-        model = digits.train(data)
+        model, data = digits.train()
     with torch.no_grad():
         scores = model(data.test_images).numpy()
     float_accuracy = accuracy(scores, data.test_labels.numpy())

@@ -3,6 +3,7 @@
 
 import pytest
 import torch
+from benchmarks import nets
 from benchmarks.peers import Product, anchors, products, scale_sim
 from torch import nn
 
@@ -25,6 +26,25 @@ def test_linear_and_batched_products_are_counted():
 
     found = products(Net().eval(), (torch.zeros(6, 7), torch.zeros(3, 7, 4)))
     assert found == [Product(6, 5, 7), Product(2, 4, 7, 3)]
+
+
+def test_attention_is_two_products_per_head():
+    class Net(nn.Module):
+        def forward(self, x):
+            return nn.functional.scaled_dot_product_attention(x, x, x)
+
+    found = products(Net(), (torch.zeros(2, 3, 8, 4),))
+    assert found == [Product(8, 8, 4, 6), Product(8, 4, 8, 6)]
+
+
+def test_known_results_of_the_simulator():
+    # SCALE-Sim v3 run layer by layer on a 16x16 array.
+    cycles = scale_sim(products(*nets.get("resnet18")), 16, 16)
+    assert cycles == {
+        "scalesim-ws": 9226448,
+        "scalesim-is": 10478848,
+        "scalesim-os": 8005554,
+    }
 
 
 @pytest.mark.parametrize(
