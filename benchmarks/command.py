@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import asic
 from rich.console import Console
 from rich.table import Table
 
+import asic
 from benchmarks import nets
 from benchmarks.record import Record, write
 

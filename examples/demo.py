@@ -18,14 +18,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import asic
 import numpy as np
 import torch
-from asic.quantization import quantize, reference
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+import asic
+from asic.quantization import quantize, reference
 from benchmarks.nets import digits
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -51,9 +51,7 @@ def accuracy(scores: np.ndarray, labels: np.ndarray) -> float:
     return float(np.mean(scores.argmax(axis=1) == labels))
 
 
-def run_target(
-    target: str, model: torch.nn.Module, data: digits.Digits, folder: Path
-) -> Outcome:
+def run_target(target: str, model: torch.nn.Module, data: digits.Digits, folder: Path) -> Outcome:
     """Quantises and compiles for one target, then runs every test image."""
     example = (data.train_images[:1],)
     calibration = [(image[None],) for image in data.train_images[:CALIBRATION_IMAGES]]

@@ -33,7 +33,7 @@ VERBS = (
 )
 
 TD = """\
-def {name}Pass : Pass<"{flag}", "mlir::ModuleOp"> {{
+def {name}Pass : Pass<"{flag}", "ModuleOp"> {{
   let summary = "{summary}";
   let description = [{{
     What it does, why, what must hold before and what holds after.
@@ -58,17 +58,15 @@ CPP = """\
 namespace mlir::asic {{
 #define GEN_PASS_DEF_{upper}PASS
 #include "passes/Passes.h.inc"
-}} // namespace mlir::asic
-
-using namespace mlir;
 
 namespace {{
 
-struct {name} : asic::impl::{name}PassBase<{name}> {{
+struct {name}Pass : impl::{name}PassBase<{name}Pass> {{
   void runOnOperation() override {{ markAllAnalysesPreserved(); }}
 }};
 
 }} // namespace
+}} // namespace mlir::asic
 """
 
 TEST = """\
@@ -140,12 +138,14 @@ def add_source(text: str, new: NewPass) -> str:
         library = f"Asic{new.folder.capitalize()}"
         return (
             f"{text}asic_add_mlir_library({library}\n"
-            f"  SOURCES {new.name}.cpp\n  DEPENDS AsicPassesIncGen)\n"
+            f"  SOURCES {new.name}.cpp\n"
+            f"  DEPENDS AsicPassesIncGen AsicIncGen\n"
+            f"  LINK AsicPassSupport)\n"
         )
     sources = re.match(r"(?:\s+[\w/]+\.cpp)*", found["files"])
     assert sources is not None
-    first = re.match(r"\s+", found["files"])
-    gap = first[0] if first and "\n" in first[0] else "\n  "
+    gaps = re.findall(r"\n +", sources[0])
+    gap = gaps[-1] if gaps else "\n    "
     end = found.start("files") + sources.end()
     return f"{text[:end]}{gap}{new.name}.cpp{text[end:]}"
 

@@ -3,9 +3,10 @@
 
 import pytest
 import torch
+from torch import nn
+
 from benchmarks import nets
 from benchmarks.peers import Product, anchors, products, scale_sim
-from torch import nn
 
 
 def test_a_convolution_is_one_product_per_group():
