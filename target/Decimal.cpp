@@ -5,6 +5,9 @@
 
 using namespace asic;
 
+/// 9e12 in millionths.
+static constexpr uint64_t kLargest = 9000000000000000000u;
+
 std::optional<Decimal> Decimal::parse(llvm::StringRef text) {
   bool negative = text.consume_front("-");
   if (!negative)
@@ -39,13 +42,14 @@ std::optional<Decimal> Decimal::parse(llvm::StringRef text) {
     digits.append(shift, '0');
   }
   llvm::StringRef trimmed = llvm::StringRef(digits).ltrim('0');
-  if (trimmed.size() > 18)
+  // Nineteen digits fit 64 unsigned bits; then the magnitude is checked.
+  uint64_t micro = 0;
+  if (trimmed.size() > 19 ||
+      (!trimmed.empty() && trimmed.getAsInteger(10, micro)) || micro > kLargest)
     return std::nullopt;
-  int64_t micro = 0;
-  for (char digit : trimmed)
-    micro = micro * 10 + (digit - '0');
   micro += roundUp;
-  return Decimal{negative ? -micro : micro};
+  auto magnitude = static_cast<int64_t>(micro);
+  return Decimal{negative ? -magnitude : magnitude};
 }
 
 std::string Decimal::str() const {

@@ -71,7 +71,9 @@ std::string unitRemedy(llvm::StringRef text, const Rule &rule) {
 std::string nearest(llvm::StringRef name,
                     const std::vector<std::string> &candidates) {
   std::string best;
-  unsigned bestDistance = std::max<unsigned>(2, name.size() / 3) + 1;
+  // One edit for short names: every short name is two edits from many.
+  unsigned bestDistance =
+      std::max<unsigned>(name.size() > 3 ? 2 : 1, name.size() / 3) + 1;
   for (const std::string &candidate : candidates) {
     unsigned distance = name.edit_distance(candidate, true, bestDistance);
     if (distance < bestDistance) {

@@ -38,7 +38,10 @@ llvm::Expected<HostTensor> describe(Type type) {
                      "host function, got " +
                      text);
   }
-  return describeTensor(tensor);
+  HostTensor result;
+  result.shape = tensor.getShape().vec();
+  llvm::raw_string_ostream(result.type) << tensor.getElementType();
+  return result;
 }
 
 /// A ranked memref descriptor as the C interface lays it out: two pointers,
@@ -84,15 +87,6 @@ llvm::Error readSignatures(ModuleOp module,
 }
 
 } // namespace
-
-HostTensor describeTensor(RankedTensorType type) {
-  HostTensor result;
-  result.shape = type.getShape().vec();
-  llvm::raw_string_ostream(result.type) << type.getElementType();
-  result.elementBytes =
-      llvm::divideCeil(type.getElementType().getIntOrFloatBitWidth(), 8);
-  return result;
-}
 
 llvm::Expected<std::unique_ptr<HostModule>>
 HostModule::compile(ModuleOp module) {

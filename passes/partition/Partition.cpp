@@ -28,17 +28,9 @@ struct Region {
   SmallVector<Operation *> ops;
 };
 
-/// True for an op whose value is a result of @main.
-bool isReturned(Operation *op) {
-  return llvm::any_of(op->getUsers(), [](Operation *user) {
-    return user->hasTrait<OpTrait::IsTerminator>();
-  });
-}
-
-/// Ops that every region has a copy of instead of passing their value around. A
-/// constant that is a result is work for the host.
+/// Ops that every region has a copy of instead of passing their value around.
 bool isShared(Operation *op) {
-  return isa<arith::ConstantOp, tensor::EmptyOp>(op) && !isReturned(op);
+  return isa<arith::ConstantOp, tensor::EmptyOp>(op);
 }
 
 bool isBorderCast(Operation *op) {
@@ -113,8 +105,7 @@ LogicalResult Partitioner::assignSides(bool fallbackIsError) {
     if (isOutside(&op))
       continue;
     Refusal refusal = legality.check(&op);
-    bool isConstant = op.hasTrait<OpTrait::ConstantLike>();
-    sides[&op] = refusal || isConstant ? Side::host : Side::accelerator;
+    sides[&op] = refusal ? Side::host : Side::accelerator;
     if (!refusal)
       continue;
     refused = true;
