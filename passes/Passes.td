@@ -118,4 +118,12 @@ def ConvertToHostPass : Pass<"asic-convert-to-host", "func::FuncOp"> {
   ];
 }
 
+def ConvertCopiesPass : Pass<"asic-convert-copies", "func::FuncOp"> {
+  let summary = "express copies of buffers as loops of this function";
+  let description = [{
+    `memref.copy` becomes `linalg.copy`, so that a strided copy needs no call of a runtime library.
+  }];
+  let dependentDialects = ["linalg::LinalgDialect"];
+}
+
 #endif // ASIC_PASSES_TD

@@ -158,6 +158,10 @@ void registerPassesAndPipelines() {
         f(AsicPipelineOptions());
       });
   PassPipelineRegistration<>(
+      "asic-host-pipeline",
+      "compile the functions of host regions, on tensors, to the LLVM dialect",
+      buildHostPipeline);
+  PassPipelineRegistration<>(
       "asic-cpu-pipeline",
       "compile linalg on tensors for this computer, to the LLVM dialect",
       buildCpuPipeline);

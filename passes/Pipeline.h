@@ -52,8 +52,8 @@ void addPhase(OpPassManager &pm, const Phase &phase,
 void addPhases(OpPassManager &pm, const PipelineOptions &options,
                StringRef from, StringRef until);
 
-/// Registers all passes and the pipelines `--asic-pipeline` and
-/// `--asic-cpu-pipeline`.
+/// Registers all passes and the pipelines `--asic-pipeline`,
+/// `--asic-cpu-pipeline` and `--asic-host-pipeline`.
 void registerPassesAndPipelines();
 
 /// Adds the dialects and extensions that compiled modules use.

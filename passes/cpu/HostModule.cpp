@@ -38,10 +38,7 @@ llvm::Expected<HostTensor> describe(Type type) {
                      "host function, got " +
                      text);
   }
-  HostTensor result;
-  result.shape = tensor.getShape().vec();
-  llvm::raw_string_ostream(result.type) << tensor.getElementType();
-  return result;
+  return describeTensor(tensor);
 }
 
 /// A ranked memref descriptor as the C interface lays it out: two pointers,
@@ -87,6 +84,15 @@ llvm::Error readSignatures(ModuleOp module,
 }
 
 } // namespace
+
+HostTensor describeTensor(RankedTensorType type) {
+  HostTensor result;
+  result.shape = type.getShape().vec();
+  llvm::raw_string_ostream(result.type) << type.getElementType();
+  result.elementBytes =
+      llvm::divideCeil(type.getElementType().getIntOrFloatBitWidth(), 8);
+  return result;
+}
 
 llvm::Expected<std::unique_ptr<HostModule>>
 HostModule::compile(ModuleOp module) {

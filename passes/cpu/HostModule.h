@@ -20,7 +20,19 @@ struct HostTensor {
   std::vector<int64_t> shape;
   /// Element type, as MLIR prints it: "f32", "i8", …
   std::string type;
+  /// Bytes of one element; booleans take a whole byte.
+  unsigned elementBytes = 0;
+
+  size_t bytes() const {
+    size_t result = elementBytes;
+    for (int64_t extent : shape)
+      result *= extent;
+    return result;
+  }
 };
+
+/// Describes a ranked tensor type of static shape.
+HostTensor describeTensor(RankedTensorType type);
 
 /// What a host function takes and gives.
 struct HostSignature {

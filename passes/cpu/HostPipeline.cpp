@@ -43,6 +43,7 @@ void mlir::asic::buildHostPipeline(OpPassManager &pm) {
   pm.addPass(createConvertBufferizationToMemRefPass());
 
   // Buffers to loops to blocks.
+  pm.addNestedPass<func::FuncOp>(createConvertCopiesPass());
   pm.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(createLowerAffinePass());

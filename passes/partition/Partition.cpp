@@ -28,9 +28,17 @@ struct Region {
   SmallVector<Operation *> ops;
 };
 
-/// Ops that every region has a copy of instead of passing their value around.
+/// True for an op whose value is a result of @main.
+bool isReturned(Operation *op) {
+  return llvm::any_of(op->getUsers(), [](Operation *user) {
+    return user->hasTrait<OpTrait::IsTerminator>();
+  });
+}
+
+/// Ops that every region has a copy of instead of passing their value around. A
+/// constant that is a result is work for the host.
 bool isShared(Operation *op) {
-  return isa<arith::ConstantOp, tensor::EmptyOp>(op);
+  return isa<arith::ConstantOp, tensor::EmptyOp>(op) && !isReturned(op);
 }
 
 bool isBorderCast(Operation *op) {
@@ -105,7 +113,8 @@ LogicalResult Partitioner::assignSides(bool fallbackIsError) {
     if (isOutside(&op))
       continue;
     Refusal refusal = legality.check(&op);
-    sides[&op] = refusal ? Side::host : Side::accelerator;
+    bool isConstant = op.hasTrait<OpTrait::ConstantLike>();
+    sides[&op] = refusal || isConstant ? Side::host : Side::accelerator;
     if (!refusal)
       continue;
     refused = true;

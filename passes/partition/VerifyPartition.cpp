@@ -28,9 +28,6 @@ struct VerifyPartitionPass
     for (Operation &op : main.getBody().front()) {
       if (isa<func::ReturnOp, UnrealizedConversionCastOp>(op))
         continue;
-      // A constant result needs no region.
-      if (op.hasTrait<OpTrait::ConstantLike>())
-        continue;
       auto call = dyn_cast<func::CallOp>(op);
       auto callee =
           call ? symbols.lookup<func::FuncOp>(call.getCallee()) : nullptr;

@@ -6,10 +6,14 @@
 #include <nanobind/nanobind.h>
 
 namespace asic {
+void bindCompiler(nanobind::module_ &m);
 void bindTarget(nanobind::module_ &m);
 } // namespace asic
 
 NB_MODULE(_core, m) {
   m.doc() = "Native core of the asic package";
   asic::bindTarget(m);
+#ifdef ASIC_HAS_COMPILER
+  asic::bindCompiler(m);
+#endif
 }

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "passes/Compilation.h"
+
+#include "dialects/Asic/Asic.h"
+#include "passes/Support/Target.h"
+#include "passes/partition/Partition.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/AsmState.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/DialectResourceBlobManager.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "llvm/ADT/StringSet.h"
+#include "llvm/Support/SourceMgr.h"
+
+#include <chrono>
+
+namespace mlir::asic {
+
+namespace {
+
+/// Weights beyond this size are left out of reproducers.
+constexpr size_t kReproducerBytes = size_t(64) << 20;
+
+std::string severityName(DiagnosticSeverity severity) {
+  switch (severity) {
+  case DiagnosticSeverity::Error:
+    return "error";
+  case DiagnosticSeverity::Warning:
+    return "warning";
+  case DiagnosticSeverity::Remark:
+    return "remark";
+  case DiagnosticSeverity::Note:
+    return "note";
+  }
+  return "error";
+}
+
+DiagnosticRecord record(Diagnostic &diagnostic) {
+  DiagnosticRecord result;
+  result.severity = severityName(diagnostic.getSeverity());
+  result.message = diagnostic.str();
+  result.location = getSourceLocation(diagnostic.getLocation());
+  for (Diagnostic &note : diagnostic.getNotes()) {
+    // The IR of the op is in the reproducer; in a message it is noise.
+    if (!StringRef(note.str()).starts_with("see current operation"))
+      result.notes.push_back(record(note));
+  }
+  return result;
+}
+
+/// The user's name of argument or result `index`, or a plain one.
+std::string nameOr(StringAttr name, StringRef prefix, unsigned index) {
+  return name ? name.str() : (prefix + std::to_string(index)).str();
+}
+
+/// The side that a region function runs on, "" for any other function.
+StringRef regionOf(func::FuncOp func) {
+  auto region = func->getAttrOfType<StringAttr>(kRegionAttrName);
+  return region ? region.getValue() : StringRef();
+}
+
+/// The value that a border cast converts, or `value` itself.
+Value lookThroughCast(Value value) {
+  if (auto cast = value.getDefiningOp<UnrealizedConversionCastOp>())
+    return cast.getOperand(0);
+  return value;
+}
+
+} // namespace
+
+Compilation::Compilation(CompilationRequest request)
+    : request(std::move(request)) {
+  DialectRegistry registry;
+  registerCompilerDialects(registry);
+  context = std::make_unique<MLIRContext>(registry,
+                                          MLIRContext::Threading::DISABLED);
+  // Between any two passes the user may have pressed Ctrl-C: what is left
+  // is skipped.
+  context->registerActionHandler(
+      [this](function_ref<void()> run, const tracing::Action &action) {
+        if (isa<PassExecutionAction>(action) && !wasInterrupted && interrupted)
+          wasInterrupted = interrupted();
+        if (!wasInterrupted)
+          run();
+      });
+}
+
+void Compilation::report(StringRef message) {
+  DiagnosticRecord diagnostic;
+  diagnostic.severity = "error";
+  diagnostic.message = message.str();
+  diagnostics.push_back(std::move(diagnostic));
+}
+
+OwningOpRef<ModuleOp> Compilation::parse() {
+  llvm::SourceMgr sources;
+  sources.AddNewSourceBuffer(
+      llvm::MemoryBuffer::getMemBuffer(request.text, request.fileName,
+                                       /*RequiresNullTerminator=*/false),
+      SMLoc());
+  OwningOpRef<ModuleOp> module =
+      parseSourceFile<ModuleOp>(sources, ParserConfig(context.get()));
+  if (!module)
+    return nullptr;
+  // Names in the text are bound to the caller's bytes.
+  bindWeights(context.get(), request.weights);
+  if (request.options.hostOnly)
+    return module;
+  std::vector<::asic::TargetDiagnostic> problems;
+  std::optional<::asic::TargetModel> target =
+      ::asic::parseTarget(request.target, problems);
+  if (!target) {
+    report(::asic::formatTargetDiagnostics("target", problems));
+    return nullptr;
+  }
+  module.get()->setAttr(kTargetAttrName,
+                        makeTargetAttr(context.get(), *target));
+  return module;
+}
+
+bool Compilation::runPhases(ModuleOp module, StringRef until, bool isReplay) {
+  using Clock = std::chrono::steady_clock;
+  StringRef before = "import";
+  for (const Phase &phase : getPhases()) {
+    if (until == before)
+      break;
+    if (request.options.hostOnly && phase.accelerator)
+      break;
+    Clock::time_point start = Clock::now();
+    PassManager manager(context.get());
+    addPhase(manager, phase, request.options);
+    bool succeeded = llvm::succeeded(manager.run(module));
+    if (wasInterrupted)
+      return false;
+    if (!isReplay)
+      phaseSeconds.emplace_back(
+          phase.name.str(),
+          std::chrono::duration<double>(Clock::now() - start).count());
+    if (!succeeded) {
+      if (!isReplay)
+        fail(phase.name, before);
+      return false;
+    }
+    before = phase.name;
+  }
+  return true;
+}
+
+/// Remembers where the compilation stopped and what replays it: the module
+/// in front of the phase, made again.
+void Compilation::fail(StringRef phase, StringRef before) {
+  failedPhase = phase.str();
+  ScopedDiagnosticHandler handler(context.get(),
+                                  [](Diagnostic &) { return success(); });
+  OwningOpRef<ModuleOp> module = parse();
+  if (!module || !runPhases(*module, before, /*isReplay=*/true))
+    return;
+  std::string pipeline = ("builtin.module(asic-pipeline{from=" + before +
+                          " until=" + phase)
+                             .str();
+  if (request.options.fallbackIsError)
+    pipeline += " fallback=error";
+  pipeline += "})";
+  size_t bytes = 0;
+  for (const WeightView &weight : request.weights)
+    bytes += weight.bytes;
+  OpPrintingFlags flags;
+  flags.enableDebugInfo();
+  if (bytes > kReproducerBytes)
+    flags.elideLargeResourceString(/*largeResourceLimit=*/64);
+  AsmState state(*module, flags);
+  state.attachResourcePrinter(
+      "mlir_reproducer", [&](Operation *, AsmResourceBuilder &builder) {
+        builder.buildString("pipeline", pipeline);
+        builder.buildBool("disable_threading", true);
+        builder.buildBool("verify_each", true);
+      });
+  llvm::raw_string_ostream stream(reproducer);
+  stream << "// replay: asic-opt --run-reproducer FILE\n";
+  (*module)->print(stream, state);
+}
+
+bool Compilation::run(InterruptFn interrupt) {
+  interrupted = std::move(interrupt);
+  ScopedDiagnosticHandler handler(context.get(), [&](Diagnostic &diagnostic) {
+    diagnostics.push_back(record(diagnostic));
+    return success();
+  });
+  OwningOpRef<ModuleOp> module = parse();
+  if (!module) {
+    failedPhase = "import";
+    return false;
+  }
+  readBorder(*module);
+  if (!runPhases(*module, request.until, /*isReplay=*/false))
+    return false;
+  // Stopped early: there is nothing to run.
+  if (!request.until.empty() && request.until != getPhases().back().name)
+    return true;
+  readSteps(*module);
+  readFallbacks(*module);
+  extractHost(*module);
+  return emitPrograms(*module);
+}
+
+void Compilation::readBorder(ModuleOp module) {
+  auto main = module.lookupSymbol<func::FuncOp>(kEntryName);
+  if (!main)
+    return;
+  for (unsigned i = 0; i < main.getNumArguments(); ++i)
+    if (auto type = dyn_cast<RankedTensorType>(main.getArgumentTypes()[i]))
+      inputs.push_back(
+          {nameOr(main.getArgAttrOfType<StringAttr>(i, kNameAttrName), "arg",
+                  i),
+           describeTensor(type)});
+  for (unsigned i = 0; i < main.getNumResults(); ++i)
+    if (auto type = dyn_cast<RankedTensorType>(main.getResultTypes()[i]))
+      outputs.push_back(
+          {nameOr(main.getResultAttrOfType<StringAttr>(i, kNameAttrName),
+                  "output", i),
+           describeTensor(type)});
+}
+
+void Compilation::readSteps(ModuleOp module) {
+  auto main = module.lookupSymbol<func::FuncOp>(kEntryName);
+  DenseMap<Value, unsigned> numbers;
+  auto number = [&](Value value) {
+    value = lookThroughCast(value);
+    return numbers.try_emplace(value, numbers.size()).first->second;
+  };
+  for (Value argument : main.getArguments())
+    number(argument);
+  for (Operation &op : main.getBody().front()) {
+    if (auto call = dyn_cast<func::CallOp>(op)) {
+      Step step;
+      step.function = call.getCallee().str();
+      auto callee = module.lookupSymbol<func::FuncOp>(call.getCallee());
+      step.onHost = regionOf(callee) == kHostRegion;
+      for (Value operand : call.getOperands())
+        step.inputs.push_back(number(operand));
+      for (Value result : call.getResults())
+        step.outputs.push_back(number(result));
+      steps.push_back(std::move(step));
+    } else if (isa<func::ReturnOp>(op)) {
+      for (Value operand : op.getOperands())
+        results.push_back(number(operand));
+    }
+  }
+}
+
+void Compilation::readFallbacks(ModuleOp module) {
+  for (auto func : module.getOps<func::FuncOp>())
+    func.walk([&](Operation *op) {
+      if (auto reason = op->getAttrOfType<StringAttr>(kRefusalAttrName))
+        fallbacks.push_back({op->getName().getStringRef().str(), reason.str(),
+                             getSourceLocation(op->getLoc())});
+    });
+}
+
+bool Compilation::emitPrograms(ModuleOp module) { return true; }
+
+void Compilation::extractHost(ModuleOp module) {
+  // The host functions alone, under their own names.
+  OwningOpRef<ModuleOp> hostModule = ModuleOp::create(module.getLoc());
+  for (auto func : module.getOps<func::FuncOp>())
+    if (regionOf(func) == kHostRegion) {
+      func::FuncOp copy = func.clone();
+      copy.setPublic();
+      hostModule->push_back(copy);
+    }
+  if (hostModule->getBody()->empty())
+    return;
+  OpPrintingFlags flags;
+  flags.elideLargeResourceString(/*largeResourceLimit=*/0);
+  llvm::raw_string_ostream stream(hostText);
+  hostModule->print(stream, flags);
+  llvm::StringSet<> seen;
+  hostModule->walk([&](arith::ConstantOp op) {
+    auto attr = dyn_cast<DenseResourceElementsAttr>(op.getValue());
+    if (!attr || !seen.insert(attr.getRawHandle().getKey()).second)
+      return;
+    if (AsmResourceBlob *blob = attr.getRawHandle().getBlob())
+      hostConstants.push_back({attr.getRawHandle().getKey().str(),
+                               blob->getData().data(),
+                               blob->getData().size()});
+  });
+}
+
+std::string Compilation::printStage(StringRef phase, InterruptFn interrupt) {
+  interrupted = std::move(interrupt);
+  wasInterrupted = false;
+  std::string text;
+  if (phase == "import")
+    return request.text;
+  ScopedDiagnosticHandler handler(context.get(),
+                                  [](Diagnostic &) { return success(); });
+  OwningOpRef<ModuleOp> module = parse();
+  if (!module || !runPhases(*module, phase, /*isReplay=*/true))
+    return text;
+  OpPrintingFlags flags;
+  flags.elideLargeElementsAttrs(/*largeElementLimit=*/16);
+  flags.elideLargeResourceString(/*largeResourceLimit=*/0);
+  llvm::raw_string_ostream stream(text);
+  module->print(stream, flags);
+  return text;
+}
+
+} // namespace mlir::asic

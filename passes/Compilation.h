@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// One run of the compiler, from the text of a model to programs that can run.
+#ifndef ASIC_PASSES_COMPILATION_H
+#define ASIC_PASSES_COMPILATION_H
+
+#include "passes/Pipeline.h"
+#include "passes/Support/Locations.h"
+#include "passes/Support/Weights.h"
+#include "passes/cpu/HostModule.h"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace mlir::asic {
+
+/// What to compile.
+struct CompilationRequest {
+  /// MLIR text, linalg on tensors.
+  std::string text;
+  /// The name of the text in messages.
+  std::string fileName = "model.mlir";
+  /// Their bytes are not copied and have to stay as long as the compilation.
+  std::vector<WeightView> weights;
+  /// Target description, any text that `parseTarget` reads; empty compiles for
+  /// this computer alone.
+  std::string target;
+  PipelineOptions options;
+  /// The last phase to run; empty runs all.
+  std::string until;
+};
+
+/// A message of the compiler.
+struct DiagnosticRecord {
+  std::string severity;
+  std::string message;
+  SourceLocation location;
+  std::vector<DiagnosticRecord> notes;
+};
+
+/// One call of a region function. Values are numbered: the inputs of the model come
+/// first, then the outputs of the steps in order.
+struct Step {
+  std::string function;
+  bool onHost = false;
+  std::vector<unsigned> inputs, outputs;
+};
+
+/// An op that runs on the host because the accelerator cannot.
+struct FallbackRecord {
+  std::string op, reason;
+  SourceLocation location;
+};
+
+/// A tensor at the border of the model.
+struct ModelTensor {
+  std::string name;
+  HostTensor tensor;
+};
+
+/// A compilation and its result.
+class Compilation {
+public:
+  /// Called between passes; true stops the compilation.
+  using InterruptFn = std::function<bool()>;
+
+  explicit Compilation(CompilationRequest request);
+
+  /// Runs the phases; false when one failed (`failedPhase`, `diagnostics`) or
+  /// when it was interrupted.
+  bool run(InterruptFn interrupted = {});
+
+  /// Text of the module after `phase`, without the bytes of weights; runs the
+  /// phases again. Empty when that fails.
+  std::string printStage(StringRef phase, InterruptFn interrupted = {});
+
+  std::string failedPhase;
+  bool wasInterrupted = false;
+  std::vector<DiagnosticRecord> diagnostics;
+  /// Text that asic-opt --run-reproducer replays, when a phase failed.
+  std::string reproducer;
+
+  std::vector<ModelTensor> inputs, outputs;
+  std::vector<Step> steps;
+  /// Number of the value of each output.
+  std::vector<unsigned> results;
+  std::vector<FallbackRecord> fallbacks;
+  /// Program container of each accelerator function.
+  std::map<std::string, std::vector<uint8_t>> programs;
+  /// The host functions as the text of one module (`HostProgram`), empty when
+  /// there are none, and the constants that it names. Their bytes are the
+  /// compilation's or the caller's.
+  std::string hostText;
+  std::vector<WeightView> hostConstants;
+  std::vector<std::pair<std::string, double>> phaseSeconds;
+
+private:
+  OwningOpRef<ModuleOp> parse();
+  bool runPhases(ModuleOp module, StringRef until, bool isReplay);
+  void readBorder(ModuleOp module);
+  void readSteps(ModuleOp module);
+  void readFallbacks(ModuleOp module);
+  void extractHost(ModuleOp module);
+  bool emitPrograms(ModuleOp module);
+  void fail(StringRef phase, StringRef before);
+  void report(StringRef message);
+
+  CompilationRequest request;
+  std::unique_ptr<MLIRContext> context;
+  InterruptFn interrupted;
+};
+
+} // namespace mlir::asic
+
+#endif // ASIC_PASSES_COMPILATION_H
