@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """A small CNN for scikit-learn's handwritten digits (1797 images of 8x8), and its training.
 
-    model, data = train()
+    data = load()
+    model = train(data)
     accuracy(model, data.test_images, data.test_labels)
 """
 
@@ -88,9 +89,8 @@ def load(test_share: float = 0.2, seed: int = 0) -> Digits:
     return Digits(images[train], labels[train], images[test], labels[test])
 
 
-def train(epochs: int = 14, seed: int = 0) -> tuple[DigitsCnn, Digits]:
-    """(trained model in eval mode, data); about 15 s on two cores."""
-    data = load(seed=seed)
+def train(data: Digits, epochs: int = 14, seed: int = 0) -> DigitsCnn:
+    """The trained model in eval mode; a few seconds on two cores."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = DigitsCnn()
@@ -106,7 +106,7 @@ def train(epochs: int = 14, seed: int = 0) -> tuple[DigitsCnn, Digits]:
                 loss.backward()
                 optimizer.step()
                 schedule.step()
-    return model.eval(), data
+    return model.eval()
 
 
 def accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:

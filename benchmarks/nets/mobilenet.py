@@ -6,6 +6,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from benchmarks.nets.weights import randomize
+
 #: (expansion, channels, blocks, stride of the first block)
 _STAGES = (
     (1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2),
@@ -53,9 +55,8 @@ class MobileNetV2(nn.Module):
         layers += [*_conv(channels, 1280, 1), nn.ReLU6(inplace=True)]
         self.features = nn.Sequential(*layers)
         self.classifier = nn.Sequential(nn.Dropout(0.2), nn.Linear(1280, classes))
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out")
+        projections = [b.layers[-2] for b in self.modules() if isinstance(b, InvertedResidual)]
+        randomize(self, tuple(projections))
 
     def forward(self, image: Tensor) -> Tensor:
         x = nn.functional.adaptive_avg_pool2d(self.features(image), 1)

@@ -14,14 +14,19 @@ from torch.fx import GraphModule
 from torch.utils import _pytree as pytree
 
 from asic.errors import CompileError
-from asic.frontend.bias import integer_biases
+from asic.frontend.bias import integer_biases, is_contraction
 from asic.frontend.export import capture, export
+from asic.frontend.fold import constant
 from asic.frontend.importer import normalize
 from asic.quantization.config import Config
+from asic.quantization.observers import WeightObserver
 from asic.quantization.pt2e import convert_pt2e, prepare_pt2e
 from asic.quantization.quantizer import Quantizer
 
 _EXAMPLE = "asic_example_inputs"
+
+#: Largest bias that convert produces, in accumulator units.
+_BIAS_ROOM = 2.0**29
 
 
 @contextmanager
@@ -72,10 +77,29 @@ def convert(prepared: GraphModule) -> ExportedProgram:
     args = prepared.meta.get(_EXAMPLE)
     if args is None:
         raise _error("expected a model from prepare, got one without example inputs")
+    _make_room_for_biases(prepared)
     with _quiet():
         converted = convert_pt2e(prepared)
     integer_biases(converted)
     return export(converted, args)
+
+
+def _make_room_for_biases(prepared: GraphModule) -> None:
+    """Raises weight scales where a bias would not fit int32.
+
+    A channel whose weights are almost zero has a scale so small that its bias, in units
+    of s_x · s_w, overflows. Such weights matter less than the bias; they get fewer steps.
+    """
+    modules = dict(prepared.named_modules())
+    for node in prepared.graph.nodes:
+        if not is_contraction(node) or len(node.args) < 3:
+            continue
+        bias = constant(prepared, node.args[2])
+        source, weight = (modules.get(str(getattr(a, "target", ""))) for a in node.args[:2])
+        if bias is None or source is None or not isinstance(weight, WeightObserver):
+            continue
+        scale = source.calculate_qparams()[0].double()
+        weight.raise_scale(bias.abs().double() / (scale * _BIAS_ROOM))
 
 
 def calibrate(prepared: GraphModule, data: Iterable[Any] | None) -> int:

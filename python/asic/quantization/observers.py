@@ -61,9 +61,11 @@ class ActivationObserver(ObserverBase):  # type: ignore[misc]
         super().__init__(dtype=dtype, is_dynamic=False)
         self.low = torch.tensor(float("inf"))
         self.high = torch.tensor(float("-inf"))
+        self._qparams: tuple[Tensor, Tensor] | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         values = _finite(x.detach()).float()
+        self._qparams = None
         if values.numel():
             self.low = torch.minimum(self.low, values.min())
             self.high = torch.maximum(self.high, values.max())
@@ -84,7 +86,9 @@ class ActivationObserver(ObserverBase):  # type: ignore[misc]
                 "prepared model on at least one input before convert",
                 phase="quantize",
             )
-        return affine(*self.range())
+        if self._qparams is None:
+            self._qparams = affine(*self.range())
+        return self._qparams
 
 
 class MinMaxObserver(ActivationObserver):
@@ -222,6 +226,12 @@ class WeightObserver(ObserverBase):  # type: ignore[misc]
             scale = self._scales(rows)
             self.scale = scale if self.qscheme == torch.per_channel_symmetric else scale[0]
         return x
+
+    def raise_scale(self, least: Tensor) -> None:
+        """Makes every scale at least `least` (one value per channel)."""
+        if self.scale is not None:
+            least = least if self.scale.dim() else least.max()
+            self.scale = torch.maximum(self.scale, least.to(self.scale.dtype))
 
     def _scales(self, rows: Tensor) -> Tensor:
         """Scale of each row, shape (rows,)."""
