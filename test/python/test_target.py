@@ -194,3 +194,26 @@ def test_targets_travel_between_processes():
     assert again == target
     assert hash(again) == hash(target)
     assert json.loads(again.canonical_json) == target.to_dict()
+
+
+def test_the_documentation_names_every_field():
+    text = (ROOT / "docs" / "adding-a-target.md").read_text()
+
+    def leaves(section):
+        for key, value in section.items():
+            if isinstance(value, dict) and key not in ("mac", "sparsity"):
+                yield from leaves(value)
+            else:
+                yield key
+
+    fields = set(leaves(Target.from_name("edge-tx1").to_dict()))
+    missing = {x for x in fields if f"`{x}`" not in text and f".{x}`" not in text}
+    assert not missing
+
+
+def test_the_smallest_file_of_the_documentation_is_legal():
+    text = (ROOT / "docs" / "adding-a-target.md").read_text()
+    blocks = [block.split("```")[0] for block in text.split("```yaml\n")[1:]]
+    target = Target.from_yaml(blocks[0])
+    assert target.name == "mine"
+    assert target.engines.mxu.fill == 64
