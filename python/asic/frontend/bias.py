@@ -8,6 +8,8 @@ derives them again.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch.fx import GraphModule, Node
 
@@ -51,17 +53,19 @@ def integer_biases(module: GraphModule) -> None:
 
 def _scales(module: GraphModule, node: Node) -> torch.Tensor | None:
     """s_x · s_w[n] in float64, a scalar when the weight has one scale; None if not quantised."""
-    source, weight = node.args[0], node.args[1]
+    source, weight = node.args[:2]
     if not isinstance(source, Node) or not isinstance(weight, Node):
         return None
     if source.target is not quantized.dequantize_per_tensor.default:
         return None
-    scale = torch.tensor(float(source.args[1]), dtype=torch.float64)
+    marker: Any = source.args
+    weight_marker: Any = weight.args
+    scale = torch.tensor(float(marker[1]), dtype=torch.float64)
     if weight.target is quantized.dequantize_per_tensor.default:
-        return scale * float(weight.args[1])
+        return scale * float(weight_marker[1])
     if weight.target is quantized.dequantize_per_channel.default:
-        scales = constant(module, weight.args[1])
-        if scales is not None and weight.args[3] == 0:
+        scales = constant(module, weight_marker[1])
+        if scales is not None and weight_marker[3] == 0:
             return scale * scales.double()
     return None
 
@@ -69,7 +73,8 @@ def _scales(module: GraphModule, node: Node) -> torch.Tensor | None:
 def _rewrite(module: GraphModule, node: Node, bias: torch.Tensor, scales: torch.Tensor) -> None:
     values = torch.round(bias.double() / scales).clamp(-_LIMIT, _LIMIT).to(torch.int32)
     scale = scales.float().expand(values.shape).contiguous()
-    stem = f"{node.args[2].name}_int32"
+    old: Any = node.args[2]
+    stem = f"{old.name}_int32"
     integers = add_constant(module, stem, values, node)
     scale_node = add_constant(module, f"{stem}_scale", scale, node)
     zero_node = add_constant(

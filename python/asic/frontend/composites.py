@@ -134,7 +134,8 @@ class CompositeImporter(GraphNodeImporter):  # type: ignore[misc]
         if len(target._schema.returns) == 1:
             return [(0, value)]
         self._multi_result_nodes.add(node)
-        read = sorted({int(user.args[1]) for user in node.users})
+        users: Any = [user.args for user in node.users]
+        read = sorted({int(args[1]) for args in users})
         return [(index, value[index]) for index in read]
 
     def _declare(

@@ -130,7 +130,8 @@ def _absorb(
     shape = [-1 if i == axis else 1 for i in range(weight.dim())]
     folded = (weight.double() * scale.reshape(shape)).to(weight.dtype)
     offset = shift if bias is None else bias.double() * scale + shift
-    name = str(producer.args[1].target)
+    weight_node: Any = producer.args[1]
+    name = str(weight_node.target)
     stem = name.rsplit("weight", 1)[0].rstrip("._") or producer.name
     new_weight = add_constant(module, f"{stem}_weight_folded", folded, producer)
     new_bias = add_constant(module, f"{stem}_bias_folded", offset.to(weight.dtype), producer)

@@ -127,7 +127,7 @@ def normalize(
     """Folds batch norm and constants and removes mutation; ops stay ATen's own."""
     if program.range_constraints and dynamic_shapes is None:
         # The guards are in the graph already; a second trace would specialise them.
-        return program.run_decompositions({})
+        return program.run_decompositions({})  # type: ignore[no-any-return]
     with torch.no_grad():
         module = program.module()
         fold.drop_assertions(module)
@@ -185,7 +185,9 @@ class _Importer(FxImporter):  # type: ignore[misc]
         super().__init__(
             context=context, hooks=hooks, graph_node_importer_cls=CompositeImporter
         )
-        self._cc = _Locations(context, root, py_attr_tracker=self._py_attr_tracker)
+        self._cc = _Locations(  # type: ignore[misc]
+            context, root, py_attr_tracker=self._py_attr_tracker
+        )
         self.declarations: dict[str, str] = {}
 
 

@@ -33,8 +33,8 @@ def to_numpy(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
     tensor = tensor.detach().cpu().contiguous()
     if tensor.dtype in _VIEWS:
         carrier, numpy_type = _VIEWS[tensor.dtype]
-        return tensor.view(carrier).numpy().view(numpy_type)  # type: ignore[no-any-return]
-    return tensor.numpy()  # type: ignore[no-any-return]
+        return tensor.view(carrier).numpy().view(numpy_type)
+    return tensor.numpy()
 
 
 class WeightHooks(FxImporterHooks):  # type: ignore[misc]

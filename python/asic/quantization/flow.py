@@ -115,7 +115,7 @@ def calibrate(prepared: GraphModule, data: Iterable[Any] | None) -> int:
         )
     count = 0
     with torch.no_grad():
-        for count, item in enumerate(data, start=1):  # noqa: B007
+        for count, item in enumerate(data, start=1):
             inputs = _as_inputs(item)
             _check_finite(inputs, count - 1)
             prepared(*inputs)

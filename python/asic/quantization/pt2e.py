@@ -18,8 +18,10 @@ try:
         from torchao.quantization.pt2e.quantizer import (
             QuantizationAnnotation,
             QuantizationSpec,
-            Quantizer as BaseQuantizer,
             SharedQuantizationSpec,
+        )
+        from torchao.quantization.pt2e.quantizer import (
+            Quantizer as BaseQuantizer,
         )
 finally:
     _logger.setLevel(_level)

@@ -72,7 +72,8 @@ class Quantizer(BaseQuantizer):  # type: ignore[misc]
         else:
             inputs.update({n: activation for n in plan.data_inputs(node)})
             if is_contraction(node):
-                inputs[node.args[1]] = self._weight()
+                weight: Any = node.args[1]
+                inputs[weight] = self._weight()
             output = activation if wanted else None
         if tail is not node:
             node.meta[_KEY] = QuantizationAnnotation(input_qspec_map=inputs, _annotated=True)
@@ -173,7 +174,7 @@ class _Plan:
         if not _is_float(left) or not _is_float(right):
             return False
         if self._config.residual == "auto":
-            return node.meta["val"].dim() >= 4
+            return bool(node.meta["val"].dim() >= 4)
         return self._config.residual == "int8"
 
     def _is_movement(self, node: Node) -> bool:
@@ -185,11 +186,12 @@ class _Plan:
 
     def data_inputs(self, node: Node) -> list[Node]:
         """Activation operands of an integer node."""
+        args: Any = node.args
         if node.target in CONCATS:
-            return list(dict.fromkeys(node.args[0]))
+            return list(dict.fromkeys(args[0]))
         if node.target in MATMULS or node.target in ADDS:
-            return list(node.args[:2])
-        return [node.args[0]]
+            return list(args[:2])
+        return [args[0]]
 
     def tail(self, node: Node) -> Node:
         """The node whose result is the integer op's result: a clamp behind it, or itself."""

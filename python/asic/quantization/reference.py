@@ -49,7 +49,7 @@ class Codes:
     high: int
 
     def centered(self) -> Tensor:
-        """q - z, int64."""
+        """Q - z, int64."""
         return self.q - self.zero
 
     def to_float(self) -> Tensor:
@@ -217,7 +217,8 @@ class Reference:
 
     def _contraction(self, node: Node, values: dict[Node, Value]) -> Pending | None:
         """Section 6.1."""
-        x, weight = (values.get(a) for a in node.args[:2])
+        operands: Any = node.args[:2]
+        x, weight = (values.get(a) for a in operands)
         bias = values.get(argument(node, "bias"))
         if not isinstance(x, Codes) or not (bias is None or isinstance(bias, (Channelwise, Codes))):
             return None
@@ -230,7 +231,7 @@ class Reference:
         acc = node.target(x.centered().double(), w.double(), None, *rest, **_keywords(node))  # type: ignore[operator]
         axis = acc.dim() - 1 if node.target is aten.linear.default else acc.dim() - w.dim() + 1
         shape = [-1 if i == axis else 1 for i in range(acc.dim())]
-        total = acc.to(torch.int64) + b.reshape(shape)
+        total: Tensor = acc.to(torch.int64) + b.reshape(shape)
 
         def floating() -> Tensor:
             factor = scale.float()
@@ -240,7 +241,8 @@ class Reference:
 
     def _matmul(self, node: Node, values: dict[Node, Value]) -> Pending | None:
         """Section 6.2."""
-        a, b = (values.get(n) for n in node.args[:2])
+        operands: Any = node.args[:2]
+        a, b = (values.get(n) for n in operands)
         if not isinstance(a, Codes) or not isinstance(b, Codes):
             return None
         acc = node.target(a.centered().double(), b.centered().double()).to(torch.int64)  # type: ignore[operator]
@@ -297,7 +299,8 @@ class Reference:
 
     def _concat(self, node: Node, values: dict[Node, Value]) -> Codes | Pending | None:
         """Sections 6.5 and 6.6."""
-        parts = [values[n] for n in node.args[0]]  # type: ignore[union-attr]
+        operands: Any = node.args[0]
+        parts = [values[n] for n in operands]
         if not all(isinstance(p, Codes) for p in parts):
             return None
         dim = argument(node, "dim")
@@ -337,7 +340,7 @@ def _dequantize(node: Node, value: Callable[[str], Value]) -> Codes:
 
 def _float_op(node: Node, values: dict[Node, Value]) -> Any:
     """The op itself, on float operands (section 7)."""
-    args = torch.fx.node.map_arg(node.args, lambda n: _plain(values[n]))
+    args: Any = torch.fx.node.map_arg(node.args, lambda n: _plain(values[n]))
     kwargs = torch.fx.node.map_arg(node.kwargs, lambda n: _plain(values[n]))
     if node.target is operator.getitem:
         return args[0][args[1]]
