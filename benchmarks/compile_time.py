@@ -27,7 +27,10 @@ def measure(net: str, target: str, quantize: str | None) -> Record:
         ours=seconds,
         unit="s",
         bound=None,
-        details={"compile_seconds": report["compile_seconds"]},
+        details={
+            "compile_seconds": report["compile_seconds"],
+            "phase_seconds": report["phase_seconds"],
+        },
     )
 
 

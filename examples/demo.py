@@ -61,7 +61,7 @@ def run_target(target: str, model: torch.nn.Module, data: digits.Digits, folder:
     compiled.save(program)
 
     expected, emulated = [], []
-    integers = reference.Reference(quantized, asic.Target.of(target).rounding)
+    integers = reference.Reference(quantized, asic.Target.resolve(target).requant.default)
     for image in track(
         data.test_images,
         f"{target}: {len(data.test_images)} images",
