@@ -34,11 +34,11 @@ struct Decimal {
 
   double asDouble() const { return static_cast<double>(micro) / kScale; }
 
-  /// ceil(amount / this); this must be positive.
+  /// ceil(amount / this), at most UINT64_MAX; this must be positive.
   uint64_t ceilDivide(uint64_t amount) const {
-    unsigned __int128 scaled =
-        static_cast<unsigned __int128>(amount) * static_cast<uint64_t>(kScale);
-    return static_cast<uint64_t>((scaled + (micro - 1)) / micro);
+    unsigned __int128 scaled = static_cast<unsigned __int128>(amount) * kScale;
+    unsigned __int128 quotient = (scaled + (micro - 1)) / micro;
+    return quotient > UINT64_MAX ? UINT64_MAX : static_cast<uint64_t>(quotient);
   }
 
   /// The smallest integer not below this, which must not be negative.

@@ -110,15 +110,15 @@ private:
   }
 
   void checkAlignment() {
-    checkMultiple("memories.sram.align", model.sram.bytes, model.sram.align);
-    checkMultiple("memories.acc.align", model.acc.bytes, model.acc.align);
-    checkMultiple("memories.dram.align", model.dram.bytes, model.dram.align);
+    checkFits("memories.sram.align", model.sram.bytes, model.sram.align);
+    checkFits("memories.acc.align", model.acc.bytes, model.acc.align);
+    checkFits("memories.dram.align", model.dram.bytes, model.dram.align);
     if (model.acc.align % 4)
       report("memories.acc.align", "expected a multiple of 4 (one sum), got " +
                                        std::to_string(model.acc.align));
   }
 
-  void checkMultiple(const std::string &path, uint64_t bytes, uint64_t align) {
+  void checkFits(const std::string &path, uint64_t bytes, uint64_t align) {
     if (align > bytes)
       report(path, "expected at most the " + std::to_string(bytes) +
                        " bytes of the memory, got " + std::to_string(align));

@@ -44,6 +44,8 @@ TEST(Decimal, DividesExactly) {
   EXPECT_EQ(Decimal::parse("3")->ceilDivide(0), 0u);
   EXPECT_EQ(Decimal::parse("0.000001")->ceilDivide(uint64_t(1) << 40),
             (uint64_t(1) << 40) * 1000000);
+  EXPECT_EQ(Decimal::parse("0.000001")->ceilDivide(uint64_t(1) << 48),
+            UINT64_MAX);
   EXPECT_EQ(Decimal::parse("51.2")->ceil(), 52u);
   EXPECT_EQ(Decimal::parse("51")->ceil(), 51u);
 }
