@@ -28,7 +28,7 @@ def llvm_bin() -> Path:
 config.name = "asic"
 config.test_format = lit.formats.ShTest(execute_external=False)
 config.suffixes = [".mlir", ".test"]
-config.excludes = ["Inputs", "CMakeLists.txt"]
+config.excludes = ["Inputs", "data", "CMakeLists.txt"]
 config.test_source_root = str(ROOT / "test")
 config.test_exec_root = str(BUILD / "test")
 
