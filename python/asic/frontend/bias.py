@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+import torch.ao.quantization.fx._decomposed  # noqa: F401  (registers the Q/DQ ops)
 from torch.fx import GraphModule, Node
 
 from asic.frontend.fold import add_constant, constant, drop_unused

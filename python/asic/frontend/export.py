@@ -6,6 +6,7 @@ from __future__ import annotations
 import inspect
 import os
 import traceback
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,9 @@ def export(
 ) -> ExportedProgram:
     """`torch.export.export` whose failures are `CompileError`s about the user's source."""
     try:
-        with torch.no_grad():
+        with torch.no_grad(), warnings.catch_warnings():
+            # nn.LSTM keeps a list of its own weights, which is of no consequence here.
+            warnings.filterwarnings("ignore", "The tensor attributes? self", UserWarning)
             return torch.export.export(
                 model, args, kwargs or {}, dynamic_shapes=dynamic_shapes, strict=False
             )

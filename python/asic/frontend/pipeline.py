@@ -55,7 +55,6 @@ def lower_to_linalg(module: Any, context: Any) -> None:
         CompileError: an op has no lowering; the message names the op, its source
             line and module.
     """
-    context.emit_error_diagnostics = True
     for passes in (_TO_BACKEND, _TO_LINALG):
         pipeline = f"builtin.module({','.join(passes)})"
         try:
@@ -102,14 +101,9 @@ def _unsupported(module: Any, error: ir.MLIRError) -> CompileError:
         name = _OP_NAME.search(diagnostic.message)
         if name and not op:
             op, where = name[1], describe(diagnostic.location)
-    if op == "torch.operator":
-        op = _operator_name(error) or op
+    if not op or op.startswith("torch.constant.") or op == "torch.operator":
+        op, where = _first_left(module) or (op or "an op", where)
     op = op.removeprefix("torch.")
-    if not op or op.startswith("constant."):
-        left: list[str] = []
-        _walk(module, lambda o: left.append(o.name.removeprefix("torch."))
-              if o.name.startswith("torch.aten.") else None)
-        op = ", ".join(dict.fromkeys(left)) or "an op"
     return CompileError(
         f"cannot lower {op} at {where or 'unknown source'}; replace it by supported "
         "ops, or keep it outside the compiled model",
@@ -118,14 +112,19 @@ def _unsupported(module: Any, error: ir.MLIRError) -> CompileError:
     )
 
 
-def _operator_name(error: ir.MLIRError) -> str:
-    """Name of the op inside a `torch.operator` that could not be lowered."""
-    notes = [n.message for d in error.error_diagnostics for n in d.notes]
-    for text in notes:
-        name = re.search(r'torch\.operator"?\s*\(?.*?"(torch\.[\w.]+)"', text)
-        if name:
-            return name[1]
-    return ""
+def _first_left(module: Any) -> tuple[str, str] | None:
+    """(name, source) of the first op that the conversions before the failure left."""
+    left: list[tuple[str, str]] = []
+
+    def visit(op: Any) -> None:
+        name = op.name
+        if name == "torch.operator":
+            name = ir.StringAttr(op.attributes["name"]).value
+        if name.startswith(("torch.aten.", "torch.prims.", "torch.torchvision.")) or op.name == "torch.operator":
+            left.append((name, describe(op.location)))
+
+    _walk(module, visit)
+    return left[0] if left else None
 
 
 def _check(module: Any) -> None:

@@ -166,33 +166,20 @@ class MseObserver(SamplingObserver):
     def range(self) -> tuple[Tensor, Tensor]:
         values = torch.cat([self.values, torch.stack([self.low, self.high])])
         low, high = torch.clamp(self.low, max=0.0), torch.clamp(self.high, min=0.0)
-        low, high = self._best(values, low, high, both=True)
-        one = torch.ones(1)
-        low, high = self._best(values, low, high, lows=one)
-        return self._best(values, low, high, highs=one)
+        factors, fixed = torch.linspace(0.3, 1.0, _CLIP_STEPS), torch.ones(_CLIP_STEPS)
+        for lows, highs in ((factors, factors), (factors, fixed), (fixed, factors)):
+            low, high = _least_error(values, low * lows, high * highs)
+        return low, high
 
-    def _best(
-        self,
-        values: Tensor,
-        low: Tensor,
-        high: Tensor,
-        *,
-        both: bool = False,
-        lows: Tensor | None = None,
-        highs: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """The candidate with the least error; `lows`/`highs` fix the other end's factor."""
-        factors = torch.linspace(0.3, 1.0, _CLIP_STEPS)
-        low_factors = factors if both or highs is not None else torch.ones(_CLIP_STEPS)
-        high_factors = factors if both or lows is not None else torch.ones(_CLIP_STEPS)
-        best, least = (low, high), float("inf")
-        for a, b in zip(low_factors, high_factors, strict=True):
-            scale, zero = affine(low * a, high * b)
-            q = torch.clamp(torch.round(values / scale) + zero, -128, 127)
-            loss = float(torch.mean(((q - zero) * scale - values).double() ** 2))
-            if loss <= least:
-                best, least = (low * a, high * b), loss
-        return best
+
+def _least_error(values: Tensor, lows: Tensor, highs: Tensor) -> tuple[Tensor, Tensor]:
+    """The range among (lows[i], highs[i]) that represents `values` best; the last of equals."""
+    scales, zeros = affine(lows, highs)
+    scales, zeros = scales[:, None], zeros[:, None]
+    q = torch.clamp(torch.round(values / scales) + zeros, -128, 127)
+    losses = (((q - zeros) * scales - values) ** 2).mean(dim=1)
+    best = len(losses) - 1 - int(losses.flip(0).argmin())
+    return lows[best], highs[best]
 
 
 class WeightObserver(ObserverBase):  # type: ignore[misc]

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Each wrong input gives one clear error of the right class."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from asic.errors import CompileError
+from asic.frontend import import_model
+from torch import Tensor, nn
+
+X = torch.randn(2, 8)
+
+
+def refuse(match: str, model: object, args: object = (X,), **kwargs: object) -> CompileError:
+    with pytest.raises(CompileError, match=match) as caught:
+        import_model(model, args, **kwargs)
+    assert caught.value.phase == "import"
+    assert str(caught.value).startswith("[import] ")
+    return caught.value
+
+
+def test_not_a_module() -> None:
+    refuse("expected an nn.Module, .* got function", lambda x: x)
+
+
+def test_no_args() -> None:
+    refuse("expected example inputs, got args=None; pass args", nn.Linear(8, 8), None)
+
+
+def test_args_not_a_tuple() -> None:
+    refuse("expected args to be a tuple, got Tensor", nn.Linear(8, 8), X)
+
+
+def test_wrong_number_of_args() -> None:
+    refuse("args do not fit Linear.forward", nn.Linear(8, 8).eval(), (X, X))
+
+
+def test_args_of_wrong_shape() -> None:
+    refuse("cannot trace the model with these args", nn.Linear(9, 8).eval())
+
+
+def test_unknown_file(tmp_path: Path) -> None:
+    refuse("expected a .pt2 file, got model.bin", tmp_path / "model.bin")
+    refuse("got no file at", tmp_path / "model.pt2")
+
+
+def test_damaged_file(tmp_path: Path) -> None:
+    path = tmp_path / "model.pt2"
+    path.write_bytes(b"PK\x03\x04 this is no archive")
+    refuse("cannot read .*model.pt2", path)
+
+
+def test_nan_weight() -> None:
+    model = nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 8)).eval()
+    with torch.no_grad():
+        model[1].weight[3, 4] = float("nan")
+    refuse("expected finite weights, got NaN in '1.weight'", model)
+
+
+def test_infinite_weight_but_not_mask() -> None:
+    model = nn.Linear(8, 8).eval()
+    with torch.no_grad():
+        model.bias[0] = float("inf")
+    refuse("got Inf in 'bias'", model)
+
+    class Mask(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("mask", torch.full((2, 8), float("-inf")).triu(1))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.softmax(x + self.mask, -1)
+
+    import_model(Mask(), (X,))
+
+
+@pytest.mark.parametrize("layer", [nn.BatchNorm1d(8), nn.Dropout(0.5)])
+def test_training_mode(layer: nn.Module) -> None:
+    model = nn.Sequential(nn.Linear(8, 8), layer).train()
+    refuse(r"in training mode; call model.eval\(\) first", model)
+
+
+class DataDependent(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x + 1 if x.sum() > 0 else x - 1
+
+
+def test_data_dependent_branch() -> None:
+    error = refuse("do not depend on data", DataDependent())
+    assert Path(__file__).name in str(error)
+
+
+class Unsupported(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.linalg.svdvals(x)
+
+
+class Sorted(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(torch.cumsum(x, 1))
+
+
+@pytest.mark.parametrize(("model", "op"), [(Sorted(), "cumsum"), (Unsupported(), "svd")])
+def test_unsupported_op_names_op_and_line(model: nn.Module, op: str) -> None:
+    error = refuse(f"cannot lower .*{op}", model.eval())
+    assert Path(__file__).name in str(error)
+    assert error.diagnostics
+
+
+def test_double_precision() -> None:
+    refuse("32-bit real floats, got torch.float64", nn.Linear(8, 8).double().eval(), (X.double(),))
+
+
+def test_dynamic_shape_that_the_model_fixes() -> None:
+    class Fixed(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x.reshape(16)
+
+    batch = torch.export.Dim("batch", min=2, max=16)
+    refuse("dynamic_shapes do not fit", Fixed(), dynamic_shapes=({0: batch},))
