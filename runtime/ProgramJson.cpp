@@ -229,6 +229,7 @@ Error asic::verify(const IoTensor &tensor) {
   if (!dtype)
     return fail("expected a numpy dtype name, got '" + tensor.dtype + "'");
   if (tensor.deviceType == ElementType::None ||
+      tensor.deviceType == ElementType::E8M0 ||
       isSubByteType(tensor.deviceType))
     return fail("expected a byte-sized device type, got " +
                 elementTypeName(tensor.deviceType));

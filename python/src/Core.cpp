@@ -7,12 +7,14 @@
 
 namespace asic {
 void bindCompiler(nanobind::module_ &m);
+void bindEmulator(nanobind::module_ &m);
 void bindTarget(nanobind::module_ &m);
 } // namespace asic
 
 NB_MODULE(_core, m) {
   m.doc() = "Native core of the asic package";
   asic::bindTarget(m);
+  asic::bindEmulator(m);
 #ifdef ASIC_HAS_COMPILER
   asic::bindCompiler(m);
 #endif

@@ -16,10 +16,11 @@ static Error fail(const Instruction &instruction, const Twine &message) {
   return makeError(Twine(instruction.info().mnemonic) + ": " + message);
 }
 
-/// True when elements of this type can be addressed by bytes.
+/// True when streams and operands may have this type: whole bytes, not a scale.
 static bool isByteType(int64_t number) {
   auto type = elementTypeFromNumber(unsigned(number));
-  return type && *type != ElementType::None && !isSubByteType(*type);
+  return type && *type != ElementType::None && !isSubByteType(*type) &&
+         *type != ElementType::E8M0;
 }
 
 static Error verifyFields(const Instruction &instruction) {
@@ -107,8 +108,7 @@ static Error verifyContract(const Instruction &contract) {
   int64_t a = contract.get(Contract_a_type), w = contract.get(Contract_w_type),
           acc = contract.get(Contract_acc_type);
   for (int64_t type : {a, w})
-    if (!isByteType(type) || ElementType(type) == ElementType::E8M0 ||
-        ElementType(type) == ElementType::I32)
+    if (!isByteType(type) || ElementType(type) == ElementType::I32)
       return fail(contract, "expected operand types of 8 or 16 bits or f32, "
                             "got type number " +
                                 Twine(type));
@@ -121,6 +121,12 @@ static Error verifyContract(const Instruction &contract) {
                               ", got type number " + Twine(acc));
   if (contract.get(Contract_accumulate) && contract.get(Contract_has_bias))
     return fail(contract, "expected accumulate or has_bias, got both");
+  constexpr int64_t maxWindow = int64_t(1) << 22;
+  if (contract.get(Contract_has_bounds) &&
+      (contract.get(Contract_m0) * contract.get(Contract_k1) > maxWindow ||
+       contract.get(Contract_m1) * contract.get(Contract_k2) > maxWindow))
+    return fail(contract, "expected m0*k1 and m1*k2 of at most 2^22 with "
+                          "has_bounds");
   if (contract.get(Contract_contract_flags))
     return fail(contract, "expected contract_flags to be zero");
   if (Error error =
@@ -162,6 +168,44 @@ static Error verifyMap(const Instruction &map) {
   return Error::success();
 }
 
+/// Index spaces stay far below 2^63 points, so that counting them is safe.
+static Error verifyPoints(const Instruction &instruction,
+                          llvm::ArrayRef<unsigned> counts) {
+  constexpr double limit = 0x1p48;
+  double points = 1;
+  for (unsigned count : counts)
+    if (instruction.get(count) == 0)
+      return Error::success();
+    else
+      points *= double(instruction.get(count));
+  if (points > limit)
+    return fail(instruction, "expected an index space of at most 2^48 points");
+  return Error::success();
+}
+
+static Error verifyIndexSpace(const Instruction &instruction) {
+  switch (instruction.opcode) {
+  case Opcode::Copy:
+    return verifyPoints(instruction,
+                        {Copy_run_bytes, Copy_n0, Copy_n1, Copy_n2, Copy_n3});
+  case Opcode::Fill:
+    return verifyPoints(instruction,
+                        {Fill_run, Fill_n0, Fill_n1, Fill_n2, Fill_n3});
+  case Opcode::Contract:
+    return verifyPoints(instruction,
+                        {Contract_m0, Contract_m1, Contract_m2, Contract_k0,
+                         Contract_k1, Contract_k2, Contract_n});
+  case Opcode::Map:
+    return verifyPoints(instruction,
+                        {Map_n0, Map_n1, Map_n2, Map_n3, Map_n4});
+  case Opcode::Nop:
+  case Opcode::Halt:
+  case Opcode::Fence:
+    break;
+  }
+  return Error::success();
+}
+
 Error asic::isa::verify(const Instruction &instruction) {
   const OpcodeInfo *info = lookupOpcode(unsigned(instruction.opcode));
   if (!info)
@@ -182,6 +226,8 @@ Error asic::isa::verify(const Instruction &instruction) {
       if (post.valid)
         return fail(instruction, "expected no post on engine ctrl");
   if (Error error = verifyFields(instruction))
+    return error;
+  if (Error error = verifyIndexSpace(instruction))
     return error;
   switch (instruction.opcode) {
   case Opcode::Copy:

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "emulator/engines/Engines.h"
+
+#include <cstring>
+
+using namespace asic;
+using namespace asic::emulator;
+using namespace asic::isa;
+
+MaybeFault asic::emulator::runCopy(const Instruction &copy, Context &context) {
+  const uint8_t *src =
+      context.memory.data(Space(copy.get(Copy_src_space))) +
+      copy.get(Copy_src_addr);
+  uint8_t *dst = context.memory.data(Space(copy.get(Copy_dst_space))) +
+                 copy.get(Copy_dst_addr);
+  int64_t n[4], ss[4], ds[4];
+  for (unsigned d = 0; d < 4; ++d) {
+    n[d] = copy.get(Copy_n0 + d);
+    ss[d] = copy.get(Copy_src_s0 + d);
+    ds[d] = copy.get(Copy_dst_s0 + d);
+  }
+  size_t run = size_t(copy.get(Copy_run_bytes));
+  if (run == 0)
+    return std::nullopt;
+  for (int64_t i3 = 0; i3 < n[3]; ++i3)
+    for (int64_t i2 = 0; i2 < n[2]; ++i2) {
+      if (context.interrupted())
+        return interruptedFault();
+      for (int64_t i1 = 0; i1 < n[1]; ++i1)
+        for (int64_t i0 = 0; i0 < n[0]; ++i0)
+          std::memcpy(dst + i3 * ds[3] + i2 * ds[2] + i1 * ds[1] + i0 * ds[0],
+                      src + i3 * ss[3] + i2 * ss[2] + i1 * ss[1] + i0 * ss[0],
+                      run);
+    }
+  return std::nullopt;
+}
