@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
+
 from asic.frontend import Imported, import_model
 from asic.frontend.importer import normalize
 from asic.quantization import quantize, reference
 from benchmarks import nets
-from torch import Tensor, nn
 
 MLIR_OPT = shutil.which("mlir-opt-22") or shutil.which("mlir-opt")
 RESOURCE = re.compile(r'dense_resource<"?([^">]+)"?>')
@@ -249,7 +250,9 @@ def test_exported_program_and_file(small: Small, tmp_path: Path) -> None:
 
 def test_dynamic_batch_is_declared() -> None:
     batch = torch.export.Dim("batch", min=2, max=16)
-    imported = import_model(nn.Linear(32, 32).eval(), (torch.randn(4, 32),), dynamic_shapes=({0: batch},))
+    imported = import_model(
+        nn.Linear(32, 32).eval(), (torch.randn(4, 32),), dynamic_shapes=({0: batch},)
+    )
     assert imported.inputs[0].shape == (None, 32)
     assert list(imported.ranges.values()) == [(2, 16)]
     assert "tensor<?x32xf32>" in imported.mlir

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor, nn
+
 from asic.errors import CompileError
 from asic.frontend import import_model
-from torch import Tensor, nn
 
 X = torch.randn(2, 8)
 

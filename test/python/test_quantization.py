@@ -5,13 +5,22 @@ from __future__ import annotations
 
 import pytest
 import torch
-from asic.errors import CompileError
-from asic.quantization import Config, Quantizer, calibrate, convert, prepare, quantize, reference
-from asic.quantization import observers
-from benchmarks import nets
-from benchmarks.nets import digits
 from torch import Tensor, nn
 from torch.export import ExportedProgram
+
+from asic.errors import CompileError
+from asic.quantization import (
+    Config,
+    Quantizer,
+    calibrate,
+    convert,
+    observers,
+    prepare,
+    quantize,
+    reference,
+)
+from benchmarks import nets
+from benchmarks.nets import digits
 
 Q = "quantized_decomposed.quantize_per_tensor.default"
 DQ = "quantized_decomposed.dequantize_per_tensor.default"
@@ -104,7 +113,7 @@ class Concat(nn.Module):
         self.c = nn.Conv2d(8, 8, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = torch.cat([self.a(x), 10 * self.b(x).relu() if False else self.b(x)], 1)
+        y = torch.cat([self.a(x), self.b(x)], 1)
         return self.c(nn.functional.max_pool2d(y, 2))
 
 
@@ -124,13 +133,9 @@ def test_token_streams_stay_float_unless_asked() -> None:
     net = nets.load("encoder")
     data = net.calibration(2)
     automatic = quantize(net.model, net.args, data)
-    assert all(
-        str(a.target) != DQ for n in nodes(automatic, "aten.add.Tensor") for a in n.args
-    )
+    assert all(str(a.target) != DQ for n in nodes(automatic, "aten.add.Tensor") for a in n.args)
     forced = quantize(net.model, net.args, data, config=Config(residual="int8"))
-    assert all(
-        str(a.target) == DQ for n in nodes(forced, "aten.add.Tensor") for a in n.args
-    )
+    assert all(str(a.target) == DQ for n in nodes(forced, "aten.add.Tensor") for a in n.args)
     expected = net.model(*net.args).detach()
     assert sqnr(expected, reference.run(automatic, net.args)) > 40
     assert sqnr(expected, reference.run(forced, net.args)) > 25
@@ -163,12 +168,11 @@ def test_digits_accuracy() -> None:
     model = digits.train(data)
     exact = digits.accuracy(model, data.test_images, data.test_labels)
     assert exact >= 0.97
-    calibration = [(image[None],) for image in data.train_images[:64]]
-    program = quantize(model, (data.test_images,), [(data.train_images[: len(data.test_images)],)])
+    count = len(data.test_images)
+    program = quantize(model, (data.test_images,), [(data.train_images[:count],)])
     logits = reference.run(program, (data.test_images,))
     accuracy = float((logits.argmax(1) == data.test_labels).float().mean())
     assert accuracy >= exact - 0.005
-    assert len(calibration) == 64
 
 
 @pytest.mark.slow
@@ -244,7 +248,7 @@ def test_range_contains_zero(low: float, high: float) -> None:
 
 
 def test_no_calibration_data() -> None:
-    with pytest.raises(CompileError, match="expected calibration data .* got None"):
+    with pytest.raises(CompileError, match=r"expected calibration data .* got None"):
         quantize(Residual().eval(), IMAGE, None)
     with pytest.raises(CompileError, match="got an empty iterable"):
         quantize(Residual().eval(), IMAGE, [])

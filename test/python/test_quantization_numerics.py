@@ -9,10 +9,11 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-from asic.errors import CompileError
-from asic.quantization import numerics
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+
+from asic.errors import CompileError
+from asic.quantization import numerics
 
 INT32 = st.integers(-(2**31), 2**31 - 1)
 FACTOR = st.floats(1e-12, 2.0**28, allow_nan=False)
@@ -150,9 +151,7 @@ def test_quantize_of_dequantize_is_the_identity(q: int, scale: float, zero: int)
 def test_clamp_bounds(low: float, high: float, scale: float, zero: int) -> None:
     low, high = min(low, high), max(low, high)
     bounds = numerics.clamp_bounds(low, high, scale, zero, -128, 127)
-    expected = [
-        min(max(zero + half_even(Fraction(v / scale)), -128), 127) for v in (low, high)
-    ]
+    expected = [min(max(zero + half_even(Fraction(v / scale)), -128), 127) for v in (low, high)]
     assert list(bounds) == expected
 
 

@@ -15,12 +15,13 @@ from fractions import Fraction
 
 import pytest
 import torch
-from asic.errors import CompileError
-from asic.quantization import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.export import ExportedProgram
+
+from asic.errors import CompileError
+from asic.quantization import reference
 
 q_op = torch.ops.quantized_decomposed.quantize_per_tensor.default
 dq_op = torch.ops.quantized_decomposed.dequantize_per_tensor.default
@@ -97,9 +98,13 @@ def codes(seed: int, *shape: int) -> Tensor:
 class Conv(nn.Module):
     """dq → conv2d with an int32 bias → relu6? → q."""
 
-    def __init__(self, outputs: int, channels: int, kernel: int, relu6: bool, **options: int) -> None:
+    def __init__(
+        self, outputs: int, channels: int, kernel: int, relu6: bool, **options: int
+    ) -> None:
         super().__init__()
-        self.register_buffer("weight", torch.zeros(outputs, channels, kernel, kernel, dtype=torch.int8))
+        self.register_buffer(
+            "weight", torch.zeros(outputs, channels, kernel, kernel, dtype=torch.int8)
+        )
         self.register_buffer("scales", torch.ones(outputs))
         self.register_buffer("zeros", torch.zeros(outputs, dtype=torch.int64))
         self.register_buffer("bias", torch.zeros(outputs, dtype=torch.int32))
@@ -107,9 +112,7 @@ class Conv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         weight = dq_channel(self.weight, self.scales, self.zeros, 0, -127, 127, torch.int8)
-        bias = dq_channel(
-            self.bias, self.scales, self.zeros, 0, -(2**31), 2**31 - 1, torch.int32
-        )
+        bias = dq_channel(self.bias, self.scales, self.zeros, 0, -(2**31), 2**31 - 1, torch.int32)
         y = nn.functional.conv2d(dq(x, *UNIT), weight, bias, **self.options)
         return q(nn.functional.relu6(y) if self.relu6 else y, *UNIT)
 
@@ -129,16 +132,25 @@ CONVOLUTIONS = [
 def convolution(index: int) -> ExportedProgram:
     groups, kernel, stride, padding, dilation, relu6, (batch, height, width) = CONVOLUTIONS[index]
     model = Conv(
-        8, 4 // groups, kernel, relu6,
-        stride=stride, padding=padding, dilation=dilation, groups=groups,
+        8,
+        4 // groups,
+        kernel,
+        relu6,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        groups=groups,
     )
     return export(model, codes(0, batch, 4, height, width))
 
 
 @bounded
 @given(
-    index=st.integers(0, len(CONVOLUTIONS) - 1), x_q=PARAMS, y_q=PARAMS,
-    seed=st.integers(0, 2**16), rounding=ROUNDING,
+    index=st.integers(0, len(CONVOLUTIONS) - 1),
+    x_q=PARAMS,
+    y_q=PARAMS,
+    seed=st.integers(0, 2**16),
+    rounding=ROUNDING,
 )
 def test_convolution(index: int, x_q: Params, y_q: Params, seed: int, rounding: str) -> None:
     groups, kernel, stride, padding, dilation, relu6, (batch, height, width) = CONVOLUTIONS[index]
@@ -200,7 +212,14 @@ SEED = st.integers(0, 999)
 
 
 @bounded
-@given(name=st.sampled_from(["add", "sub"]), a_q=PARAMS, b_q=PARAMS, y_q=PARAMS, seed=SEED, rounding=ROUNDING)
+@given(
+    name=st.sampled_from(["add", "sub"]),
+    a_q=PARAMS,
+    b_q=PARAMS,
+    y_q=PARAMS,
+    seed=SEED,
+    rounding=ROUNDING,
+)
 def test_addition_and_subtraction(
     name: str, a_q: Params, b_q: Params, y_q: Params, seed: int, rounding: str
 ) -> None:
@@ -319,9 +338,7 @@ def test_change_of_scale(name: str, x_q: Params, y_q: Params, rounding: str) -> 
     got = run(unary(name), (x,), rounding, (x_q,), y_q)
     (s_x, z_x), (s_y, z_y) = x_q, y_q
     low = clamp(z_y) if name == "relu" else -128
-    expected = [
-        clamp(z_y + exact_rescale(v - z_x, s_x / s_y, rounding), low) for v in x.tolist()
-    ]
+    expected = [clamp(z_y + exact_rescale(v - z_x, s_x / s_y, rounding), low) for v in x.tolist()]
     assert got == expected
 
 

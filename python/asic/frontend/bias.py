@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import torch.ao.quantization.fx._decomposed  # noqa: F401  (registers the Q/DQ ops)
+import torch.ao.quantization.fx._decomposed
 from torch.fx import GraphModule, Node
 
 from asic.frontend.fold import add_constant, constant, drop_unused
@@ -21,13 +21,18 @@ quantized = torch.ops.quantized_decomposed
 _LIMIT = 2**31 - 1
 
 #: Ops whose weight has its output channels first.
-CONTRACTIONS = frozenset({
-    aten.conv1d.default, aten.conv1d.padding,
-    aten.conv2d.default, aten.conv2d.padding,
-    aten.conv3d.default, aten.conv3d.padding,
-    aten.convolution.default,
-    aten.linear.default,
-})
+CONTRACTIONS = frozenset(
+    {
+        aten.conv1d.default,
+        aten.conv1d.padding,
+        aten.conv2d.default,
+        aten.conv2d.padding,
+        aten.conv3d.default,
+        aten.conv3d.padding,
+        aten.convolution.default,
+        aten.linear.default,
+    }
+)
 
 
 def is_contraction(node: Node) -> bool:

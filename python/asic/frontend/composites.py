@@ -20,23 +20,25 @@ from torch_mlir.dialects import func
 from torch_mlir.extras.fx_importer import GraphNodeImporter
 
 #: Ops kept whole, all overloads.
-COMPOSITES: frozenset[str] = frozenset({
-    "aten._softmax",
-    "aten.gelu",
-    "aten.native_group_norm",
-    "aten.native_layer_norm",
-    "aten.scaled_dot_product_attention",
-    "aten.silu",
-    "aten.upsample_nearest2d",
-    "quantized_decomposed.dequantize_per_channel",
-    "quantized_decomposed.dequantize_per_tensor",
-    "quantized_decomposed.quantize_per_channel",
-    "quantized_decomposed.quantize_per_tensor",
-})
+COMPOSITES: frozenset[str] = frozenset(
+    {
+        "aten._softmax",
+        "aten.gelu",
+        "aten.native_group_norm",
+        "aten.native_layer_norm",
+        "aten.scaled_dot_product_attention",
+        "aten.silu",
+        "aten.upsample_nearest2d",
+        "quantized_decomposed.dequantize_per_channel",
+        "quantized_decomposed.dequantize_per_tensor",
+        "quantized_decomposed.quantize_per_channel",
+        "quantized_decomposed.quantize_per_tensor",
+    }
+)
 
 
 def packet_name(target: Any) -> str:
-    """"aten.gelu" of `torch.ops.aten.gelu.default`; "" of anything that is no ATen-like op."""
+    """Gives "aten.gelu" of `torch.ops.aten.gelu.default`; "" of anything that is no ATen-like op."""
     if not isinstance(target, torch._ops.OpOverload):
         return ""
     return f"{target.namespace}.{target._schema.name.split('::')[-1]}"
@@ -126,9 +128,7 @@ class CompositeImporter(GraphNodeImporter):  # type: ignore[misc]
         attributes["asic.operands"] = ir.ArrayAttr.get(names)
         return operands, attributes
 
-    def _live_results(
-        self, node: torch.fx.Node, target: Any
-    ) -> list[tuple[int, Any]]:
+    def _live_results(self, node: torch.fx.Node, target: Any) -> list[tuple[int, Any]]:
         """(index, fake value) of the results that somebody reads."""
         value = node.meta["val"]
         if len(target._schema.returns) == 1:
@@ -150,8 +150,14 @@ class CompositeImporter(GraphNodeImporter):  # type: ignore[misc]
         inputs = [operand.type for operand in operands]
         importer = self.fx_importer
         registry: dict[str, str] = importer.declarations
-        key = str((op, sorted((k, str(v)) for k, v in attributes.items()),
-                   [str(t) for t in inputs], [str(t) for t in results]))
+        key = str(
+            (
+                op,
+                sorted((k, str(v)) for k, v in attributes.items()),
+                [str(t) for t in inputs],
+                [str(t) for t in results],
+            )
+        )
         if key not in registry:
             name = f"asic.{op}.{len(registry)}"
             with ir.Location.unknown(self._c), ir.InsertionPoint(importer.module.body):

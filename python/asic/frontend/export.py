@@ -47,9 +47,7 @@ def capture(
         if args is None:
             args, kwargs = model.example_inputs or (None, None)
         if args is None:
-            raise error(
-                "expected example inputs, got none in the exported program; pass args"
-            )
+            raise error("expected example inputs, got none in the exported program; pass args")
         check_weights(model.state_dict, dict(model.named_parameters()))
         return model, tuple(args), dict(kwargs or {})
     if not isinstance(model, torch.nn.Module):
@@ -83,9 +81,7 @@ def export(
 
 def _load(path: Path) -> ExportedProgram:
     if path.suffix != ".pt2":
-        raise error(
-            f"expected a .pt2 file, got {path.name}; save the model with torch.export.save"
-        )
+        raise error(f"expected a .pt2 file, got {path.name}; save the model with torch.export.save")
     try:
         return torch.export.load(path)
     except FileNotFoundError:
@@ -109,9 +105,7 @@ def _check_args(
             "shapes and dtypes that the model is to be compiled for"
         )
     if args is not None and not isinstance(args, (tuple, list)):
-        raise error(
-            f"expected args to be a tuple, got {type(args).__name__}; write args=(x,)"
-        )
+        raise error(f"expected args to be a tuple, got {type(args).__name__}; write args=(x,)")
     args = tuple(args or ())
     try:
         inspect.signature(model.forward).bind(*args, **kwargs)
@@ -132,9 +126,7 @@ def _check_eval(model: torch.nn.Module) -> None:
             )
 
 
-def check_weights(
-    state: dict[str, Any], parameters: dict[str, Any]
-) -> None:
+def check_weights(state: dict[str, Any], parameters: dict[str, Any]) -> None:
     """No parameter or buffer holds NaN, no parameter holds Inf.
 
     Buffers may hold infinities: attention masks do.
@@ -168,7 +160,8 @@ def _user_frame(problem: BaseException) -> str:
     """Innermost frame of the traceback outside torch and this package, as file:line."""
     inside = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]))
     frames = [
-        f for f in traceback.extract_tb(problem.__traceback__)
+        f
+        for f in traceback.extract_tb(problem.__traceback__)
         if not f.filename.startswith((*inside, "<"))
     ]
     return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "unknown source"

@@ -17,10 +17,15 @@ aten = torch.ops.aten
 #: Results above this many elements are not folded: a transposed weight would be stored twice.
 FOLD_LIMIT = 1 << 20
 
-_CONVS = frozenset({
-    aten.conv1d.default, aten.conv2d.default, aten.conv3d.default,
-    aten.conv_transpose1d.default, aten.conv_transpose2d.input,
-})
+_CONVS = frozenset(
+    {
+        aten.conv1d.default,
+        aten.conv2d.default,
+        aten.conv3d.default,
+        aten.conv_transpose1d.default,
+        aten.conv_transpose2d.input,
+    }
+)
 _TRANSPOSED = frozenset({aten.conv_transpose1d.default, aten.conv_transpose2d.input})
 _KEEP = ("quantized_decomposed::dequantize", "torchao::dequantize", "asic::")
 
@@ -112,9 +117,7 @@ def _scale_and_shift(
     return scale, shift
 
 
-def _absorb(
-    module: GraphModule, producer: Node, scale: torch.Tensor, shift: torch.Tensor
-) -> bool:
+def _absorb(module: GraphModule, producer: Node, scale: torch.Tensor, shift: torch.Tensor) -> bool:
     """Puts the affine map into the weights of `producer`; False when it cannot."""
     linear = producer.target is aten.linear.default
     if not (linear or producer.target in _CONVS) or len(producer.users) != 1:

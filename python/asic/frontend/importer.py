@@ -182,9 +182,7 @@ class _Importer(FxImporter):  # type: ignore[misc]
     __slots__ = ("declarations",)
 
     def __init__(self, context: Any, hooks: WeightHooks, root: str | None) -> None:
-        super().__init__(
-            context=context, hooks=hooks, graph_node_importer_cls=CompositeImporter
-        )
+        super().__init__(context=context, hooks=hooks, graph_node_importer_cls=CompositeImporter)
         self._cc = _Locations(  # type: ignore[misc]
             context, root, py_attr_tracker=self._py_attr_tracker
         )
@@ -234,7 +232,9 @@ def _name_arguments(
 
     def named(infos: tuple[TensorInfo, ...]) -> ir.ArrayAttr:
         names = [{"asic.name": ir.StringAttr.get(i.name, context=context)} for i in infos]
-        return ir.ArrayAttr.get([ir.DictAttr.get(n, context=context) for n in names], context=context)
+        return ir.ArrayAttr.get(
+            [ir.DictAttr.get(n, context=context) for n in names], context=context
+        )
 
     main.attributes["arg_attrs"] = named(inputs)
     main.attributes["res_attrs"] = named(outputs)
@@ -278,8 +278,13 @@ def _resource_names(
 
 
 def _is_generated(key: str) -> bool:
-    return key.startswith(("_frozen_param", "_scale_", "_zero_point_", "_tensor_constant",
-                           "lifted_tensor")) or "_folded" in key or "_int32" in key
+    return (
+        key.startswith(
+            ("_frozen_param", "_scale_", "_zero_point_", "_tensor_constant", "lifted_tensor")
+        )
+        or "_folded" in key
+        or "_int32" in key
+    )
 
 
 def _role(node: torch.fx.Node, user: torch.fx.Node) -> tuple[str, str]:
@@ -320,24 +325,20 @@ def _inputs(program: ExportedProgram) -> tuple[TensorInfo, ...]:
 
 def _outputs(program: ExportedProgram) -> tuple[TensorInfo, ...]:
     nodes = {n.name: n for n in program.graph.nodes}
-    specs = [
-        s for s in program.graph_signature.output_specs if s.kind == OutputKind.USER_OUTPUT
-    ]
+    specs = [s for s in program.graph_signature.output_specs if s.kind == OutputKind.USER_OUTPUT]
     tree = pytree.tree_unflatten(list(range(len(specs))), program.call_spec.out_spec)
     paths, _ = pytree.tree_flatten_with_path(tree)
     result = []
     for (path, _), spec in zip(paths, specs, strict=True):
         name = getattr(spec.arg, "name", "")
         if name not in nodes:
-            raise error(
-                "expected every output to be a tensor, got a constant; return tensors only"
-            )
+            raise error("expected every output to be a tensor, got a constant; return tensors only")
         result.append(_info(_output_name(path, len(specs)), nodes[name]))
     return tuple(result)
 
 
 def _output_name(path: tuple[Any, ...], count: int) -> str:
-    """"logits" for a dict entry, "output0" for a tuple element, "output" for a tensor."""
+    """Gives "logits" for a dict entry, "output0" for a tuple element, "output" for a tensor."""
     if not path:
         return "output"
     parts = [str(getattr(p, "key", getattr(p, "idx", getattr(p, "name", p)))) for p in path]

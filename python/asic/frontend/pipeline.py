@@ -120,7 +120,10 @@ def _first_left(module: Any) -> tuple[str, str] | None:
         name = op.name
         if name == "torch.operator":
             name = ir.StringAttr(op.attributes["name"]).value
-        if name.startswith(("torch.aten.", "torch.prims.", "torch.torchvision.")) or op.name == "torch.operator":
+        if (
+            name.startswith(("torch.aten.", "torch.prims.", "torch.torchvision."))
+            or op.name == "torch.operator"
+        ):
             left.append((name, describe(op.location)))
 
     _walk(module, visit)

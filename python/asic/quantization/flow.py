@@ -141,7 +141,9 @@ def quantize(
 
 def _as_inputs(item: Any) -> tuple[Any, ...]:
     if isinstance(item, (tuple, list)):
-        return tuple(torch.as_tensor(x) if not isinstance(x, (dict, tuple, list)) else x for x in item)
+        return tuple(
+            torch.as_tensor(x) if not isinstance(x, (dict, tuple, list)) else x for x in item
+        )
     return (torch.as_tensor(item),)
 
 

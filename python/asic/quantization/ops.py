@@ -15,8 +15,16 @@ from torch.fx import Node
 from asic.frontend.bias import CONTRACTIONS, is_contraction
 
 __all__ = [
-    "ADDS", "AVERAGES", "CLAMPS", "CONCATS", "CONTRACTIONS", "MATMULS", "MOVEMENT",
-    "argument", "is_constant", "is_contraction",
+    "ADDS",
+    "AVERAGES",
+    "CLAMPS",
+    "CONCATS",
+    "CONTRACTIONS",
+    "MATMULS",
+    "MOVEMENT",
+    "argument",
+    "is_constant",
+    "is_contraction",
 ]
 
 aten = torch.ops.aten
@@ -28,9 +36,14 @@ MATMULS = frozenset({aten.matmul.default, aten.bmm.default, aten.mm.default})
 ADDS = frozenset({aten.add.Tensor, aten.sub.Tensor})
 
 #: Clamps that become bounds of the op before them.
-CLAMPS = frozenset({
-    aten.relu.default, aten.relu6.default, aten.hardtanh.default, aten.clamp.default,
-})
+CLAMPS = frozenset(
+    {
+        aten.relu.default,
+        aten.relu6.default,
+        aten.hardtanh.default,
+        aten.clamp.default,
+    }
+)
 
 CONCATS = frozenset({aten.cat.default})
 

@@ -125,8 +125,7 @@ class Reference:
     def __init__(self, program: ExportedProgram, rounding: str = "sr") -> None:
         if rounding not in numerics.ROUNDINGS:
             raise CompileError(
-                f"expected rounding to be one of {', '.join(numerics.ROUNDINGS)}, got "
-                f"{rounding!r}",
+                f"expected rounding to be one of {', '.join(numerics.ROUNDINGS)}, got {rounding!r}",
                 phase="quantize",
             )
         self.program = program
@@ -156,7 +155,7 @@ class Reference:
                         record[node.name] = values[node]
                 elif node.op == "output":
                     results = [_plain(values.get(r, r)) for r in node.args[0]]
-        results = results[-len(self.program.graph_signature.user_outputs):]
+        results = results[-len(self.program.graph_signature.user_outputs) :]
         return pytree.tree_unflatten(results, self.program.call_spec.out_spec)
 
     def _call(self, node: Node, values: dict[Node, Value]) -> Value:
@@ -248,9 +247,7 @@ class Reference:
         acc = node.target(a.centered().double(), b.centered().double()).to(torch.int64)  # type: ignore[operator]
         scale = a.scale * b.scale
         factor = torch.tensor(scale, dtype=torch.float64).float()
-        return Pending(
-            lambda s_y: self._rescale(acc, scale / s_y), lambda: acc.float() * factor
-        )
+        return Pending(lambda s_y: self._rescale(acc, scale / s_y), lambda: acc.float() * factor)
 
     def _elementwise(self, node: Node, values: dict[Node, Value]) -> Pending | None:
         """Section 6.3."""
@@ -293,9 +290,7 @@ class Reference:
         bounds = _clamp_bounds(node)
         if not isinstance(source, Pending) or bounds is None:
             return None
-        return Pending(
-            source.update, lambda: _float_op(node, values), [*source.clamps, bounds]
-        )
+        return Pending(source.update, lambda: _float_op(node, values), [*source.clamps, bounds])
 
     def _concat(self, node: Node, values: dict[Node, Value]) -> Codes | Pending | None:
         """Sections 6.5 and 6.6."""
@@ -307,9 +302,7 @@ class Reference:
         if all(p.same_scale(parts[0]) for p in parts):
             return _with_codes(parts[0], torch.cat([p.q for p in parts], dim))
         return Pending(
-            lambda s_y: torch.cat(
-                [self._rescale(p.centered(), p.scale / s_y) for p in parts], dim
-            ),
+            lambda s_y: torch.cat([self._rescale(p.centered(), p.scale / s_y) for p in parts], dim),
             lambda: _float_op(node, values),
         )
 
