@@ -11,6 +11,91 @@ include "mlir/Pass/PassBase.td"
 // normalize
 //===----------------------------------------------------------------------===//
 
+def ConvertCompositesPass : Pass<"asic-convert-composites", "ModuleOp"> {
+  let summary = "replace composite calls by markers and linalg";
+  let description = [{
+    A call of a declaration `@asic.<op>.<n>` (attributes `asic.op`, `asic.operands`, `asic.results` and one
+    `asic.<argument>` per scalar) becomes `asic.quantize` or `asic.dequantize` with exact
+    parameters, or the linalg decomposition of its op. Each op has one decomposition. A call that has none
+    stays, for partition to refuse by name; one that has but does not apply stays with
+    a remark that says why.
+
+    ```mlir
+    %y = call @asic.aten.silu.0(%x) : (tensor<4xf32>) -> tensor<4xf32>
+    // =>
+    %y = linalg.generic … { negf, math.exp, addf, divf }
+    ```
+  }];
+  let dependentDialects = [
+    "::mlir::asic::AsicDialect", "arith::ArithDialect",
+    "linalg::LinalgDialect", "math::MathDialect", "tensor::TensorDialect"
+  ];
+}
+
+def FoldImportPass : Pass<"asic-fold-import", "ModuleOp"> {
+  let summary = "remove what importing a network leaves behind";
+  let description = [{
+    Refuses dynamic arguments by name. Erases `cf.assert`, folds scalars (f64 ones above all) into bodies,
+    makes fills of generics that yield a constant, drops unit dimensions that maps address with the
+    constant 0, and runs the canonicalization patterns of linalg, tensor, arith and math.
+  }];
+  let dependentDialects = [
+    "arith::ArithDialect", "linalg::LinalgDialect", "tensor::TensorDialect"
+  ];
+}
+
+def ConvertLayoutPass : Pass<"asic-convert-layout", "ModuleOp"> {
+  let summary = "express windowed ops channels last";
+  let description = [{
+    Channels-first convolutions (plain, depthwise, grouped; 1-D to 3-D) and poolings become generics in the
+    canonical form of docs/compiler.md, between transpositions of their input, weight, init
+    and result. Other named linalg ops except fill, transpose and broadcast are generalized.
+
+    ```mlir
+    %y = linalg.conv_2d_nchw_fchw ins(%x, %w) outs(%b)
+    // =>
+    %xt = linalg.transpose %x [0, 2, 3, 1]; %wt = linalg.transpose %w [2, 3, 1, 0]; …
+    %yt = linalg.generic (n, oh, ow, oc, kh, kw, ic) ins(%xt, %wt) outs(%bt)
+    %y = linalg.transpose %yt [0, 3, 1, 2]
+    ```
+  }];
+  let dependentDialects = ["linalg::LinalgDialect", "tensor::TensorDialect"];
+}
+
+def FoldTransposesPass : Pass<"asic-fold-transposes", "ModuleOp"> {
+  let summary = "cancel transpositions or move them to the border";
+  let description = [{
+    Transpositions sink through elementwise and reducing generics, pads, markers, concatenations, slices and
+    reshapes until pairs cancel; those that are left rise where that ends in an argument, a constant, another
+    transposition or the result of a contraction. Constants are transposed and reshaped now, in
+    their resources; contractions read and write transposed operands in place; flattening a channels-last
+    tensor in front of a contraction permutes the rows of its weight. A transposition that
+    moves only unit dimensions is a reshape. What rests becomes a generic with permuted maps.
+    Refuses a constant without data that would have to be transposed.
+  }];
+  let dependentDialects = [
+    "::mlir::asic::AsicDialect", "arith::ArithDialect",
+    "linalg::LinalgDialect", "tensor::TensorDialect"
+  ];
+}
+
+def CanonicalizeContractionsPass
+    : Pass<"asic-canonicalize-contractions", "ModuleOp"> {
+  let summary = "put biases into inits and weights second";
+  let description = [{
+    A 1-D bias that is added to a contraction from zero becomes the broadcast init of the contraction; a
+    constant factor is the second input.
+  }];
+  let dependentDialects = ["linalg::LinalgDialect", "tensor::TensorDialect"];
+}
+
+def VerifyNormalizePass : Pass<"asic-verify-normalize", "ModuleOp"> {
+  let summary = "check what holds after normalize";
+  let description = [{
+    Of linalg only `generic` and `fill`; static shapes; no f64; no control flow.
+  }];
+}
+
 //===----------------------------------------------------------------------===//
 // quantize
 //===----------------------------------------------------------------------===//

@@ -4,6 +4,7 @@
 #include "dialects/Asic/Asic.h"
 #include "passes/Passes.h"
 #include "passes/cpu/Cpu.h"
+#include "passes/normalize/Normalize.h"
 #include "passes/partition/Partition.h"
 
 #include "mlir/InitAllDialects.h"
@@ -33,6 +34,12 @@ void buildPartition(OpPassManager &pm, const PipelineOptions &options) {
 }
 
 const Phase phases[] = {
+    {"normalize",
+     [](OpPassManager &pm, const PipelineOptions &) {
+       buildNormalizePipeline(pm);
+     },
+     [](OpPassManager &pm) { pm.addPass(createVerifyNormalizePass()); },
+     /*accelerator=*/false},
     {"partition", buildPartition,
      [](OpPassManager &pm) { pm.addPass(createVerifyPartitionPass()); },
      /*accelerator=*/false},

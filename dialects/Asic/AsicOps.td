@@ -28,7 +28,7 @@ def Asic_QuantizeOp : Asic_Op<"quantize", [Pure]> {
                        I64Attr:$lo, I64Attr:$hi);
   let results = (outs AnyRankedTensor:$result);
   let assemblyFormat = [{
-    $input `scales` $scales `zero_points` $zero_points
+    $input `scales` custom<Reals>($scales) `zero_points` $zero_points
     (`axis` $axis^)? `range` $lo `to` $hi attr-dict
     `:` type($input) `->` type($result)
   }];
@@ -47,7 +47,7 @@ def Asic_DequantizeOp : Asic_Op<"dequantize", [Pure]> {
                        OptionalAttr<I64Attr>:$axis);
   let results = (outs AnyRankedTensor:$result);
   let assemblyFormat = [{
-    $input `scales` $scales `zero_points` $zero_points
+    $input `scales` custom<Reals>($scales) `zero_points` $zero_points
     (`axis` $axis^)? attr-dict `:` type($input) `->` type($result)
   }];
   let hasVerifier = 1;

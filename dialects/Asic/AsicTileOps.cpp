@@ -8,6 +8,27 @@
 using namespace mlir;
 using namespace mlir::asic;
 
+/// Prints numbers so that they read back exactly, which the array attribute's
+/// own form does not.
+static void printReals(OpAsmPrinter &printer, Operation *,
+                       DenseF64ArrayAttr values) {
+  printer << '[';
+  llvm::interleaveComma(values.asArrayRef(), printer, [&](double value) {
+    printer.printFloat(APFloat(value));
+  });
+  printer << ']';
+}
+
+static ParseResult parseReals(OpAsmParser &parser, DenseF64ArrayAttr &values) {
+  SmallVector<double> numbers;
+  auto parseNumber = [&] { return parser.parseFloat(numbers.emplace_back()); };
+  if (parser.parseCommaSeparatedList(OpAsmParser::Delimiter::Square,
+                                     parseNumber))
+    return failure();
+  values = parser.getBuilder().getDenseF64ArrayAttr(numbers);
+  return success();
+}
+
 #define GET_OP_CLASSES
 #include "dialects/Asic/AsicOps.cpp.inc"
 

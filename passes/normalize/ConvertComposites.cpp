@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "passes/Passes.h"
+#include "passes/normalize/Composite.h"
+
+#include "dialects/Asic/Asic.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+namespace mlir::asic {
+#define GEN_PASS_DEF_CONVERTCOMPOSITESPASS
+#include "passes/Passes.h.inc"
+} // namespace mlir::asic
+
+using namespace mlir;
+using namespace mlir::asic;
+
+//===----------------------------------------------------------------------===//
+// Composite
+//===----------------------------------------------------------------------===//
+
+StringRef Composite::getOpName() const {
+  auto name = declaration->getAttrOfType<StringAttr>("asic.op");
+  if (!name)
+    return {};
+  // "namespace.op.overload"
+  return name.getValue().rsplit('.').first;
+}
+
+Value Composite::operand(StringRef name) const {
+  auto names = declaration->getAttrOfType<ArrayAttr>("asic.operands");
+  if (!names)
+    return {};
+  for (auto [operandName, value] : llvm::zip(names, call.getOperands()))
+    if (auto text = dyn_cast<StringAttr>(operandName); text && text == name)
+      return value;
+  return {};
+}
+
+std::optional<int64_t> Composite::integer(StringRef name) const {
+  if (auto value = argument<IntegerAttr>(name))
+    return value.getInt();
+  return std::nullopt;
+}
+
+std::optional<double> Composite::number(StringRef name) const {
+  if (auto value = argument<FloatAttr>(name))
+    return value.getValueAsDouble();
+  if (auto value = argument<IntegerAttr>(name))
+    return double(value.getInt());
+  return std::nullopt;
+}
+
+std::optional<bool> Composite::boolean(StringRef name) const {
+  if (auto value = argument<BoolAttr>(name))
+    return value.getValue();
+  return std::nullopt;
+}
+
+std::optional<unsigned> Composite::position(int64_t index) const {
+  auto results = declaration->getAttrOfType<ArrayAttr>("asic.results");
+  if (!results)
+    return index < call.getNumResults() ? std::optional<unsigned>(index)
+                                        : std::nullopt;
+  for (auto [position, result] : llvm::enumerate(results))
+    if (auto number = dyn_cast<IntegerAttr>(result);
+        number && number.getInt() == index && position < call.getNumResults())
+      return position;
+  return std::nullopt;
+}
+
+void Composite::replaceResult(int64_t index, Value value) {
+  if (std::optional<unsigned> which = position(index))
+    call.getResult(*which).replaceAllUsesWith(value);
+}
+
+RankedTensorType Composite::resultType(int64_t index) const {
+  if (std::optional<unsigned> which = position(index))
+    return dyn_cast<RankedTensorType>(call.getResult(*which).getType());
+  return {};
+}
+
+//===----------------------------------------------------------------------===//
+// The pass
+//===----------------------------------------------------------------------===//
+
+/// Whether every tensor of the call is static.
+static bool isStatic(func::CallOp call) {
+  auto isStaticType = [](Type type) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    return tensor && tensor.hasStaticShape();
+  };
+  return llvm::all_of(call.getOperandTypes(), isStaticType) &&
+         llvm::all_of(call.getResultTypes(), isStaticType);
+}
+
+namespace {
+struct ConvertCompositesPass
+    : asic::impl::ConvertCompositesPassBase<ConvertCompositesPass> {
+  void runOnOperation() override {
+    llvm::StringMap<Decomposition> table;
+    addFunctionDecompositions(table);
+    addQuantizationDecompositions(table);
+
+    SymbolTable symbols(getOperation());
+    SmallVector<func::CallOp> calls;
+    getOperation().walk([&](func::CallOp call) { calls.push_back(call); });
+    for (func::CallOp call : calls) {
+      auto declaration = symbols.lookup<func::FuncOp>(call.getCallee());
+      if (declaration && declaration.isDeclaration())
+        convert(Composite(call, declaration), table);
+    }
+    eraseUnusedDeclarations(symbols);
+  }
+
+  /// Replaces one call, or leaves it with a remark that gives the reason.
+  void convert(Composite composite,
+               const llvm::StringMap<Decomposition> &table) {
+    func::CallOp call = composite.getCall();
+    auto decomposition = table.find(composite.getOpName());
+    if (decomposition == table.end())
+      return;
+    if (!isStatic(call)) {
+      call.emitRemark(composite.getOpName())
+          << " stays a call: expected static shapes";
+      return;
+    }
+    OpBuilder builder(call);
+    TensorBuilder b(call.getLoc(), builder);
+    std::string reason = decomposition->second(composite, b);
+    if (reason.empty())
+      call.erase();
+    else
+      call.emitRemark(composite.getOpName()) << " stays a call: " << reason;
+  }
+
+  /// Erases declarations that nobody calls any more.
+  void eraseUnusedDeclarations(SymbolTable &symbols) {
+    llvm::DenseSet<StringRef> called;
+    getOperation().walk(
+        [&](func::CallOp call) { called.insert(call.getCallee()); });
+    for (auto function :
+         llvm::make_early_inc_range(getOperation().getOps<func::FuncOp>()))
+      if (function.isDeclaration() && function->hasAttr("asic.op") &&
+          !called.contains(function.getName()))
+        symbols.erase(function);
+  }
+};
+} // namespace

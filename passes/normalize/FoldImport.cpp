@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "passes/Passes.h"
+#include "passes/Support/Constants.h"
+#include "passes/Support/TensorBuilder.h"
+
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+namespace mlir::asic {
+#define GEN_PASS_DEF_FOLDIMPORTPASS
+#include "passes/Passes.h.inc"
+} // namespace mlir::asic
+
+using namespace mlir;
+using namespace mlir::asic;
+
+namespace {
+/// Replaces inputs that hold one number everywhere by that number in the body.
+struct FoldScalarInputs : OpRewritePattern<linalg::GenericOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(linalg::GenericOp op,
+                                PatternRewriter &rewriter) const override {
+    for (OpOperand *input : op.getDpsInputOperands()) {
+      BlockArgument argument = op.getMatchingBlockArgument(input);
+      if (argument.use_empty() || op.getNumDpsInputs() < 2)
+        continue;
+      std::optional<TypedAttr> scalar = matchFill(input->get());
+      if (!scalar || scalar->getType() != argument.getType())
+        continue;
+      OpBuilder::InsertionGuard guard(rewriter);
+      rewriter.setInsertionPoint(op);
+      Value constant = arith::ConstantOp::create(rewriter, op.getLoc(), *scalar);
+      rewriter.modifyOpInPlace(
+          op, [&] { rewriter.replaceAllUsesWith(argument, constant); });
+      return success();
+    }
+    return failure();
+  }
+};
+
+/// A generic that yields a constant is a fill.
+struct FoldConstantGeneric : OpRewritePattern<linalg::GenericOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(linalg::GenericOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!op.hasPureTensorSemantics() || op.getNumResults() != 1 ||
+        !isParallel(op))
+      return failure();
+    Value yielded = op.getBody()->getTerminator()->getOperand(0);
+    TypedAttr scalar;
+    if (!matchPattern(yielded, m_Constant(&scalar)))
+      return failure();
+    TensorBuilder b(op.getLoc(), rewriter);
+    ArrayRef<int64_t> shape = tensorType(op.getResult(0)).getShape();
+    rewriter.replaceOp(op, b.fill(shape, scalar));
+    return success();
+  }
+};
+
+/// Drops unit dimensions that an indexing map addresses with the constant 0, from
+/// inputs (broadcasts) and from the result (reductions that keep dimensions).
+struct FoldUnitMapResults : OpRewritePattern<linalg::GenericOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(linalg::GenericOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!op.hasPureTensorSemantics() || op.getNumResults() != 1)
+      return failure();
+    TensorBuilder b(op.getLoc(), rewriter);
+    bool changed = false;
+    SmallVector<Value> operands;
+    SmallVector<AffineMap> maps;
+    for (auto [operand, map] :
+         llvm::zip(op->getOperands(), op.getIndexingMapsArray())) {
+      SmallVector<AffineExpr> exprs;
+      SmallVector<int64_t> sizes;
+      for (auto [expr, size] :
+           llvm::zip(map.getResults(), tensorType(operand).getShape())) {
+        auto constant = dyn_cast<AffineConstantExpr>(expr);
+        if (size == 1 && constant && constant.getValue() == 0)
+          continue;
+        exprs.push_back(expr);
+        sizes.push_back(size);
+      }
+      bool drop = exprs.size() != map.getNumResults();
+      changed |= drop;
+      maps.push_back(
+          AffineMap::get(map.getNumDims(), 0, exprs, op.getContext()));
+      operands.push_back(drop ? b.reshape(operand, sizes) : Value(operand));
+    }
+    if (!changed)
+      return failure();
+    Value init = operands.pop_back_val();
+    auto generic = linalg::GenericOp::create(
+        b, TypeRange(init.getType()), operands, ValueRange(init), maps,
+        op.getIteratorTypesArray());
+    rewriter.inlineRegionBefore(op.getRegion(), generic.getRegion(),
+                                generic.getRegion().begin());
+    ArrayRef<int64_t> shape = tensorType(op.getResult(0)).getShape();
+    rewriter.replaceOp(op, b.reshape(generic.getResult(0), shape));
+    return success();
+  }
+};
+
+struct FoldImportPass : asic::impl::FoldImportPassBase<FoldImportPass> {
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    for (auto function : module.getOps<func::FuncOp>())
+      if (!function.isDeclaration() && failed(checkStatic(function)))
+        return signalPassFailure();
+    module.walk([](cf::AssertOp assertion) { assertion.erase(); });
+
+    MLIRContext *context = &getContext();
+    RewritePatternSet patterns(context);
+    patterns.add<FoldScalarInputs, FoldConstantGeneric, FoldUnitMapResults>(
+        context);
+    linalg::populateEraseUnusedOperandsAndResultsPatterns(patterns);
+    for (StringRef name : {"linalg", "tensor", "arith"})
+      if (Dialect *dialect = context->getLoadedDialect(name))
+        dialect->getCanonicalizationPatterns(patterns);
+    for (RegisteredOperationName op : context->getRegisteredOperations())
+      if (llvm::is_contained({"linalg", "tensor", "arith", "math"},
+                             op.getDialectNamespace()))
+        op.getCanonicalizationPatterns(patterns, context);
+    if (failed(applyPatternsGreedily(module, std::move(patterns))))
+      signalPassFailure();
+  }
+
+  /// Names the argument whose dimension is not known.
+  LogicalResult checkStatic(func::FuncOp function) {
+    for (BlockArgument argument : function.getArguments()) {
+      auto type = dyn_cast<ShapedType>(argument.getType());
+      if (!type || type.hasStaticShape())
+        continue;
+      auto name = function.getArgAttrOfType<StringAttr>(argument.getArgNumber(),
+                                                        "asic.name");
+      InFlightDiagnostic diagnostic =
+          function.emitError("expected static shapes, got ")
+          << type << " for argument " << argument.getArgNumber();
+      if (name)
+        diagnostic << " (" << name << ")";
+      return diagnostic << "; export the model without dynamic shapes";
+    }
+    return success();
+  }
+};
+} // namespace
