@@ -167,6 +167,75 @@ def VerifyPartitionPass : Pass<"asic-verify-partition", "ModuleOp"> {
 // accel: plan, tile, bufferize, asic, schedule, isa, program
 //===----------------------------------------------------------------------===//
 
+def SchedulePass : Pass<"asic-schedule", "func::FuncOp"> {
+  let summary = "choose engines, stream order and on-chip addresses";
+  let description = [{
+    Takes a single block of tile operations in an order that is right when executed one after the other.
+    Replays the machine with the cost model: compute keeps its order, loads run ahead
+    of it as far as memory allows, stores follow when their data is there. SRAM and ACC
+    addresses are given out on the way, to the place that has been free longest, so that
+    nobody waits for it. A few variants are tried; the one with the fewest predicted cycles stays.
+
+    Afterwards every tile operation has `engine` and `tag`, every on-chip buffer has `asic.address`,
+    and the block is in stream order: buffers and views first.
+
+    ```mlir
+    %a = memref.alloc() : memref<64xi8, #asic.space<sram>>
+    asic.copy %x, %a : …
+    // =>
+    %a = memref.alloc() {asic.address = 0 : i64} : memref<64xi8, #asic.space<sram>>
+    asic.copy %x, %a {engine = 3 : i64, tag = 1 : i64} : …
+    ```
+  }];
+}
+
+def AllocateDramPass : Pass<"asic-allocate-dram", "func::FuncOp"> {
+  let summary = "give constants, inputs, outputs and scratch their addresses";
+  let description = [{
+    Constants come first (equal ones once), then arguments, then results, then scratch, whose bytes are
+    used again after the last operation of the stream that touches them. Sets `asic.address` and, on the function,
+    `asic.dram_bytes`. Runs after asic-schedule: lifetimes are those of the final order.
+  }];
+}
+
+def SynchronizePass : Pass<"asic-synchronize", "func::FuncOp"> {
+  let summary = "order conflicting operations on different engines by semaphores";
+  let description = [{
+    Two operations on different engines conflict when one writes bytes that the other touches; footprints are exact,
+    reused addresses included. Each conflict becomes a post on the earlier and a wait on
+    the later operation, one semaphore per pair of engines, unless vector clocks show that it is ordered already.
+    Needs engines and all addresses; sets `waits` and `posts`, replacing those that are there.
+  }];
+}
+
+def VerifySchedulePass : Pass<"asic-verify-schedule", "func::FuncOp"> {
+  let summary = "check what holds after schedule";
+  let description = [{
+    Every operation has an engine, every buffer an address inside its memory; waits and posts
+    pair up with one producer and one consumer per semaphore, posts precede their waits in the stream, and every
+    conflict is ordered by them.
+  }];
+}
+
+def LowerToIsaPass : Pass<"asic-lower-to-isa", "ModuleOp"> {
+  let summary = "turn scheduled functions into machine programs";
+  let description = [{
+    Every function with tile operations becomes an `isa.program` called `NAME_program`: views become addresses and
+    strides, iterators the counts of the instruction, map bodies lane programs (equal ones once), arguments and
+    results io records with what `asic.name` and `asic.boundary` say. The function stays as a private declaration with
+    `asic.program = @NAME_program`.
+  }];
+  let dependentDialects = ["asicisa::IsaDialect"];
+}
+
+def VerifyIsaPass : Pass<"asic-verify-isa", "ModuleOp"> {
+  let summary = "check what holds after isa";
+  let description = [{
+    No tile operation is left; every `isa.program` ends with `isa.halt` and, replayed with the
+    event simulation of the emulator, finishes without deadlock, overflow or unread posts.
+  }];
+}
+
 //===----------------------------------------------------------------------===//
 // cpu
 //===----------------------------------------------------------------------===//

@@ -2,7 +2,9 @@
 #include "passes/Pipeline.h"
 
 #include "dialects/Asic/Asic.h"
+#include "dialects/Isa/Isa.h"
 #include "passes/Passes.h"
+#include "passes/accel/Backend.h"
 #include "passes/cpu/Cpu.h"
 #include "passes/normalize/Normalize.h"
 #include "passes/partition/Partition.h"
@@ -43,6 +45,14 @@ const Phase phases[] = {
     {"partition", buildPartition,
      [](OpPassManager &pm) { pm.addPass(createVerifyPartitionPass()); },
      /*accelerator=*/false},
+    {"schedule",
+     [](OpPassManager &pm, const PipelineOptions &) {
+       buildSchedulePipeline(pm);
+     },
+     buildVerifySchedulePipeline, /*accelerator=*/true},
+    {"isa",
+     [](OpPassManager &pm, const PipelineOptions &) { buildIsaPipeline(pm); },
+     buildVerifyIsaPipeline, /*accelerator=*/true},
 };
 
 } // namespace
@@ -177,7 +187,7 @@ void registerPassesAndPipelines() {
 void registerCompilerDialects(DialectRegistry &registry) {
   registerAllDialects(registry);
   registerAllExtensions(registry);
-  registry.insert<AsicDialect>();
+  registry.insert<AsicDialect, asicisa::IsaDialect>();
 }
 
 } // namespace mlir::asic

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// asic-synchronize writes the waits and posts; asic-verify-schedule proves a
+// schedule without using them to find what must be proven.
+#include "passes/Passes.h"
+#include "passes/Support/Target.h"
+#include "passes/accel/Synchronize.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+#include <deque>
+#include <map>
+
+namespace mlir::asic {
+#define GEN_PASS_DEF_SYNCHRONIZEPASS
+#define GEN_PASS_DEF_VERIFYSCHEDULEPASS
+#include "passes/Passes.h.inc"
+} // namespace mlir::asic
+
+using namespace mlir;
+using namespace mlir::asic;
+
+namespace {
+
+/// A function whose operations have engines, in stream order.
+struct ScheduledFunction {
+  ScheduleModel model;
+  std::vector<unsigned> stream, engines;
+};
+
+} // namespace
+
+/// The value of an integer attribute of a tile operation.
+static std::optional<int64_t> getInt(Operation *op, StringRef name) {
+  auto attr = op->getAttrOfType<IntegerAttr>(name);
+  if (!attr)
+    return std::nullopt;
+  return attr.getInt();
+}
+
+static FailureOr<ScheduledFunction>
+readSchedule(func::FuncOp function, const ::asic::TargetModel &target) {
+  FailureOr<ScheduleModel> model = buildScheduleModel(function, target);
+  if (failed(model))
+    return failure();
+  ScheduledFunction scheduled{std::move(*model), {}, {}};
+  for (auto [number, op] : llvm::enumerate(scheduled.model.ops)) {
+    auto engine = getInt(op.op, "engine");
+    if (!engine || *engine < 0 || *engine >= int64_t(target.numEngines()))
+      return op.op->emitOpError("expected an engine below ")
+             << target.numEngines() << "; run asic-schedule first";
+    scheduled.stream.push_back(number);
+    scheduled.engines.push_back(*engine);
+  }
+  for (const ScheduleBuffer &buffer : scheduled.model.buffers)
+    if (buffer.address < 0 && buffer.firstUse >= 0)
+      return scheduled.model.ops[buffer.firstUse].op->emitOpError(
+                 "expected every buffer to have an address; ")
+             << "run asic-schedule and asic-allocate-dram first";
+  return std::move(scheduled);
+}
+
+//===----------------------------------------------------------------------===//
+// asic-synchronize
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+struct SynchronizePass
+    : public mlir::asic::impl::SynchronizePassBase<SynchronizePass> {
+  void runOnOperation() override {
+    func::FuncOp function = getOperation();
+    if (!hasTileOps(function))
+      return;
+    FailureOr<::asic::TargetModel> target = readTarget(function);
+    if (failed(target))
+      return signalPassFailure();
+    FailureOr<ScheduledFunction> scheduled = readSchedule(function, *target);
+    if (failed(scheduled))
+      return signalPassFailure();
+    FailureOr<std::vector<SyncLists>> lists = synchronize(
+        scheduled->model, scheduled->stream, scheduled->engines);
+    if (failed(lists))
+      return signalPassFailure();
+    Builder builder(&getContext());
+    auto set = [&](Operation *op, StringRef name, ArrayRef<int64_t> pairs) {
+      if (pairs.empty())
+        op->removeAttr(name);
+      else
+        op->setAttr(name, builder.getDenseI64ArrayAttr(pairs));
+    };
+    for (auto [op, sync] : llvm::zip_equal(scheduled->model.ops, *lists)) {
+      set(op.op, "waits", sync.waits);
+      set(op.op, "posts", sync.posts);
+    }
+  }
+};
+
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// asic-verify-schedule
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// Replays waits and posts with vector clocks and checks that every dependence
+/// is ordered by them.
+class ScheduleVerifier {
+public:
+  explicit ScheduleVerifier(ScheduledFunction &scheduled)
+      : model(scheduled.model), scheduled(scheduled),
+        numEngines(model.target->numEngines()) {}
+
+  LogicalResult run();
+
+private:
+  using Clock = SmallVector<unsigned, 8>;
+
+  LogicalResult checkAddresses();
+  LogicalResult checkSlots(Operation *op, StringRef name);
+  LogicalResult takeWaits(unsigned position, Clock &clock);
+  LogicalResult addPosts(unsigned position);
+  Operation *opAt(unsigned position) { return model.ops[position].op; }
+
+  ScheduleModel &model;
+  ScheduledFunction &scheduled;
+  unsigned numEngines;
+  std::vector<Clock> clocks;
+  /// Positions whose posts nobody has waited for, per semaphore, with counts.
+  std::map<int64_t, std::deque<std::pair<unsigned, int64_t>>> posted;
+  std::map<int64_t, unsigned> producers, consumers;
+};
+
+struct VerifySchedulePass
+    : public mlir::asic::impl::VerifySchedulePassBase<VerifySchedulePass> {
+  void runOnOperation() override {
+    func::FuncOp function = getOperation();
+    if (!hasTileOps(function))
+      return;
+    FailureOr<::asic::TargetModel> target = readTarget(function);
+    if (failed(target))
+      return signalPassFailure();
+    FailureOr<ScheduledFunction> scheduled = readSchedule(function, *target);
+    if (failed(scheduled) || failed(ScheduleVerifier(*scheduled).run()))
+      return signalPassFailure();
+  }
+};
+
+} // namespace
+
+/// Every buffer lies inside its space.
+LogicalResult ScheduleVerifier::checkAddresses() {
+  const ::asic::TargetModel &target = *model.target;
+  for (const ScheduleBuffer &buffer : model.buffers) {
+    if (buffer.firstUse < 0)
+      continue;
+    uint64_t capacity = buffer.space == Space::dram   ? target.dram.bytes
+                        : buffer.space == Space::sram ? target.sram.bytes
+                                                      : target.acc.bytes;
+    if (uint64_t(buffer.address + buffer.bytes) > capacity)
+      return opAt(buffer.firstUse)->emitOpError("expected its buffers inside ")
+             << stringifySpace(buffer.space) << " of " << capacity
+             << " bytes, got one that ends at "
+             << buffer.address + buffer.bytes;
+  }
+  return success();
+}
+
+LogicalResult ScheduleVerifier::checkSlots(Operation *op, StringRef name) {
+  auto pairs = op->getAttrOfType<DenseI64ArrayAttr>(name);
+  if (!pairs || (pairs.size() % 2 == 0 &&
+                 pairs.size() / 2 <= int64_t(::asic::isa::syncSlots)))
+    return success();
+  return op->emitOpError("expected at most ")
+         << ::asic::isa::syncSlots << " pairs as " << name << ", got "
+         << pairs.size() << " numbers";
+}
+
+LogicalResult ScheduleVerifier::takeWaits(unsigned position, Clock &clock) {
+  Operation *op = opAt(position);
+  auto waits = op->getAttrOfType<DenseI64ArrayAttr>("waits");
+  if (failed(checkSlots(op, "waits")))
+    return failure();
+  if (!waits)
+    return success();
+  for (int64_t i = 0; i < waits.size(); i += 2) {
+    int64_t semaphore = waits[i], count = waits[i + 1];
+    unsigned engine = scheduled.engines[position];
+    if (consumers.try_emplace(semaphore, engine).first->second != engine)
+      return op->emitOpError("expected one consumer engine of semaphore ")
+             << semaphore;
+    auto &queue = posted[semaphore];
+    while (count > 0) {
+      if (queue.empty())
+        return op->emitOpError("expected the posts of semaphore ")
+               << semaphore << " before this wait in the stream";
+      auto &[source, units] = queue.front();
+      int64_t taken = std::min(units, count);
+      count -= taken;
+      units -= taken;
+      for (unsigned other = 0; other < numEngines; ++other)
+        clock[other] = std::max(clock[other], clocks[source][other]);
+      if (units == 0)
+        queue.pop_front();
+    }
+  }
+  return success();
+}
+
+LogicalResult ScheduleVerifier::addPosts(unsigned position) {
+  Operation *op = opAt(position);
+  auto posts = op->getAttrOfType<DenseI64ArrayAttr>("posts");
+  if (failed(checkSlots(op, "posts")))
+    return failure();
+  if (!posts)
+    return success();
+  for (int64_t i = 0; i < posts.size(); i += 2) {
+    unsigned engine = scheduled.engines[position];
+    if (producers.try_emplace(posts[i], engine).first->second != engine)
+      return op->emitOpError("expected one producer engine of semaphore ")
+             << posts[i];
+    posted[posts[i]].push_back({position, posts[i + 1]});
+  }
+  return success();
+}
+
+LogicalResult ScheduleVerifier::run() {
+  if (failed(checkAddresses()))
+    return failure();
+  std::vector<SmallVector<unsigned, 4>> dependences =
+      findDependences(model, scheduled.stream, scheduled.engines);
+  std::vector<Clock> engineClock(numEngines, Clock(numEngines, 0));
+  for (unsigned position = 0; position < model.ops.size(); ++position) {
+    unsigned engine = scheduled.engines[position];
+    Clock &clock = engineClock[engine];
+    if (failed(takeWaits(position, clock)))
+      return failure();
+    for (unsigned source : dependences[position])
+      if (clock[scheduled.engines[source]] <= source)
+        return opAt(position)->emitOpError(
+                       "expected to wait for an operation on ")
+                   .append(::asic::isa::engineName(scheduled.engines[source]),
+                           " that touches the same bytes")
+                   .attachNote(opAt(source)->getLoc())
+               << "the other operation, number " << source << " of the stream";
+    clock[engine] = position + 1;
+    clocks.push_back(clock);
+    if (failed(addPosts(position)))
+      return failure();
+  }
+  for (auto &[semaphore, queue] : posted)
+    if (!queue.empty())
+      return opAt(queue.front().first)
+                 ->emitOpError("expected every post to be waited for, got ")
+             << queue.size() << " left on semaphore " << semaphore;
+  return success();
+}
