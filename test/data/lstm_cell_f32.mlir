@@ -9,22 +9,22 @@ module {
   func.func @main(%arg0: tensor<1x16xf32> {asic.name = "x"} loc("x"), %arg1: tensor<1x16xf32> {asic.name = "state_0"} loc("state_0"), %arg2: tensor<1x16xf32> {asic.name = "state_1"} loc("state_1")) -> (tensor<1x16xf32> {asic.name = "output0"}, tensor<1x16xf32> {asic.name = "output1"}) {
     %cst = arith.constant 0.000000e+00 : f32 loc(#loc)
     %cst_0 = arith.constant 1.000000e+00 : f32 loc(#loc)
-    %cst_1 = arith.constant dense_resource<cell.bias_ih> : tensor<64xf32> loc(#loc6)
-    %cst_2 = arith.constant dense_resource<cell.weight_ih> : tensor<64x16xf32> loc(#loc6)
-    %cst_3 = arith.constant dense_resource<cell.bias_hh> : tensor<64xf32> loc(#loc6)
-    %cst_4 = arith.constant dense_resource<cell.weight_hh> : tensor<64x16xf32> loc(#loc6)
+    %cst_1 = arith.constant dense_resource<cell.bias_hh> : tensor<64xf32> loc(#loc6)
+    %cst_2 = arith.constant dense_resource<cell.weight_hh> : tensor<64x16xf32> loc(#loc6)
+    %cst_3 = arith.constant dense_resource<cell.bias_ih> : tensor<64xf32> loc(#loc6)
+    %cst_4 = arith.constant dense_resource<cell.weight_ih> : tensor<64x16xf32> loc(#loc6)
     %0 = tensor.empty() : tensor<16x64xf32> loc(#loc6)
     %transposed = linalg.transpose ins(%cst_4 : tensor<64x16xf32>) outs(%0 : tensor<16x64xf32>) permutation = [1, 0]  loc(#loc6)
     %1 = tensor.empty() : tensor<1x64xf32> loc(#loc6)
     %2 = linalg.fill ins(%cst : f32) outs(%1 : tensor<1x64xf32>) -> tensor<1x64xf32> loc(#loc6)
-    %3 = linalg.matmul ins(%arg1, %transposed : tensor<1x16xf32>, tensor<16x64xf32>) outs(%2 : tensor<1x64xf32>) -> tensor<1x64xf32> loc(#loc6)
+    %3 = linalg.matmul ins(%arg0, %transposed : tensor<1x16xf32>, tensor<16x64xf32>) outs(%2 : tensor<1x64xf32>) -> tensor<1x64xf32> loc(#loc6)
     %4 = linalg.generic {indexing_maps = [#map, #map1, #map], iterator_types = ["parallel", "parallel"]} ins(%3, %cst_3 : tensor<1x64xf32>, tensor<64xf32>) outs(%1 : tensor<1x64xf32>) {
     ^bb0(%in: f32 loc("cell"(#loc5)), %in_9: f32 loc("cell"(#loc5)), %out: f32 loc("cell"(#loc5))):
       %18 = arith.addf %in, %in_9 : f32 loc(#loc6)
       linalg.yield %18 : f32 loc(#loc6)
     } -> tensor<1x64xf32> loc(#loc6)
     %transposed_5 = linalg.transpose ins(%cst_2 : tensor<64x16xf32>) outs(%0 : tensor<16x64xf32>) permutation = [1, 0]  loc(#loc6)
-    %5 = linalg.matmul ins(%arg0, %transposed_5 : tensor<1x16xf32>, tensor<16x64xf32>) outs(%2 : tensor<1x64xf32>) -> tensor<1x64xf32> loc(#loc6)
+    %5 = linalg.matmul ins(%arg1, %transposed_5 : tensor<1x16xf32>, tensor<16x64xf32>) outs(%2 : tensor<1x64xf32>) -> tensor<1x64xf32> loc(#loc6)
     %6 = linalg.generic {indexing_maps = [#map, #map1, #map], iterator_types = ["parallel", "parallel"]} ins(%5, %cst_1 : tensor<1x64xf32>, tensor<64xf32>) outs(%1 : tensor<1x64xf32>) {
     ^bb0(%in: f32 loc("cell"(#loc5)), %in_9: f32 loc("cell"(#loc5)), %out: f32 loc("cell"(#loc5))):
       %18 = arith.addf %in, %in_9 : f32 loc(#loc6)
@@ -40,7 +40,7 @@ module {
     %extracted_slice_7 = tensor.extract_slice %7[0, 32] [1, 16] [1, 1] : tensor<1x64xf32> to tensor<1x16xf32> loc(#loc6)
     %extracted_slice_8 = tensor.extract_slice %7[0, 48] [1, 16] [1, 1] : tensor<1x64xf32> to tensor<1x16xf32> loc(#loc6)
     %8 = tensor.empty() : tensor<1x16xf32> loc(#loc6)
-    %9 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel"]} ins(%extracted_slice : tensor<1x16xf32>) outs(%8 : tensor<1x16xf32>) {
+    %9 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel"]} ins(%extracted_slice_6 : tensor<1x16xf32>) outs(%8 : tensor<1x16xf32>) {
     ^bb0(%in: f32 loc("cell"(#loc5)), %out: f32 loc("cell"(#loc5))):
       %18 = arith.negf %in : f32 loc(#loc6)
       %19 = math.exp %18 : f32 loc(#loc6)
@@ -48,7 +48,12 @@ module {
       %21 = arith.divf %cst_0, %20 : f32 loc(#loc6)
       linalg.yield %21 : f32 loc(#loc6)
     } -> tensor<1x16xf32> loc(#loc6)
-    %10 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel"]} ins(%extracted_slice_6 : tensor<1x16xf32>) outs(%8 : tensor<1x16xf32>) {
+    %10 = linalg.generic {indexing_maps = [#map, #map, #map], iterator_types = ["parallel", "parallel"]} ins(%9, %arg2 : tensor<1x16xf32>, tensor<1x16xf32>) outs(%8 : tensor<1x16xf32>) {
+    ^bb0(%in: f32 loc("cell"(#loc5)), %in_9: f32 loc("cell"(#loc5)), %out: f32 loc("cell"(#loc5))):
+      %18 = arith.mulf %in, %in_9 : f32 loc(#loc6)
+      linalg.yield %18 : f32 loc(#loc6)
+    } -> tensor<1x16xf32> loc(#loc6)
+    %11 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel"]} ins(%extracted_slice : tensor<1x16xf32>) outs(%8 : tensor<1x16xf32>) {
     ^bb0(%in: f32 loc("cell"(#loc5)), %out: f32 loc("cell"(#loc5))):
       %18 = arith.negf %in : f32 loc(#loc6)
       %19 = math.exp %18 : f32 loc(#loc6)
@@ -56,45 +61,40 @@ module {
       %21 = arith.divf %cst_0, %20 : f32 loc(#loc6)
       linalg.yield %21 : f32 loc(#loc6)
     } -> tensor<1x16xf32> loc(#loc6)
-    %11 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel"]} ins(%extracted_slice_7 : tensor<1x16xf32>) outs(%8 : tensor<1x16xf32>) {
+    %12 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel"]} ins(%extracted_slice_7 : tensor<1x16xf32>) outs(%8 : tensor<1x16xf32>) {
     ^bb0(%in: f32 loc("cell"(#loc5)), %out: f32 loc("cell"(#loc5))):
       %18 = math.tanh %in : f32 loc(#loc6)
       linalg.yield %18 : f32 loc(#loc6)
     } -> tensor<1x16xf32> loc(#loc6)
-    %12 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel"]} ins(%extracted_slice_8 : tensor<1x16xf32>) outs(%8 : tensor<1x16xf32>) {
-    ^bb0(%in: f32 loc("cell"(#loc5)), %out: f32 loc("cell"(#loc5))):
-      %18 = arith.negf %in : f32 loc(#loc6)
-      %19 = math.exp %18 : f32 loc(#loc6)
-      %20 = arith.addf %19, %cst_0 : f32 loc(#loc6)
-      %21 = arith.divf %cst_0, %20 : f32 loc(#loc6)
-      linalg.yield %21 : f32 loc(#loc6)
-    } -> tensor<1x16xf32> loc(#loc6)
-    %13 = linalg.generic {indexing_maps = [#map, #map, #map], iterator_types = ["parallel", "parallel"]} ins(%10, %arg2 : tensor<1x16xf32>, tensor<1x16xf32>) outs(%8 : tensor<1x16xf32>) {
+    %13 = linalg.generic {indexing_maps = [#map, #map, #map], iterator_types = ["parallel", "parallel"]} ins(%11, %12 : tensor<1x16xf32>, tensor<1x16xf32>) outs(%8 : tensor<1x16xf32>) {
     ^bb0(%in: f32 loc("cell"(#loc5)), %in_9: f32 loc("cell"(#loc5)), %out: f32 loc("cell"(#loc5))):
       %18 = arith.mulf %in, %in_9 : f32 loc(#loc6)
       linalg.yield %18 : f32 loc(#loc6)
     } -> tensor<1x16xf32> loc(#loc6)
-    %14 = linalg.generic {indexing_maps = [#map, #map, #map], iterator_types = ["parallel", "parallel"]} ins(%9, %11 : tensor<1x16xf32>, tensor<1x16xf32>) outs(%8 : tensor<1x16xf32>) {
-    ^bb0(%in: f32 loc("cell"(#loc5)), %in_9: f32 loc("cell"(#loc5)), %out: f32 loc("cell"(#loc5))):
-      %18 = arith.mulf %in, %in_9 : f32 loc(#loc6)
-      linalg.yield %18 : f32 loc(#loc6)
-    } -> tensor<1x16xf32> loc(#loc6)
-    %15 = linalg.generic {indexing_maps = [#map, #map, #map], iterator_types = ["parallel", "parallel"]} ins(%13, %14 : tensor<1x16xf32>, tensor<1x16xf32>) outs(%8 : tensor<1x16xf32>) {
+    %14 = linalg.generic {indexing_maps = [#map, #map, #map], iterator_types = ["parallel", "parallel"]} ins(%10, %13 : tensor<1x16xf32>, tensor<1x16xf32>) outs(%8 : tensor<1x16xf32>) {
     ^bb0(%in: f32 loc("cell"(#loc5)), %in_9: f32 loc("cell"(#loc5)), %out: f32 loc("cell"(#loc5))):
       %18 = arith.addf %in, %in_9 : f32 loc(#loc6)
       linalg.yield %18 : f32 loc(#loc6)
     } -> tensor<1x16xf32> loc(#loc6)
-    %16 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel"]} ins(%15 : tensor<1x16xf32>) outs(%8 : tensor<1x16xf32>) {
+    %15 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel"]} ins(%extracted_slice_8 : tensor<1x16xf32>) outs(%8 : tensor<1x16xf32>) {
+    ^bb0(%in: f32 loc("cell"(#loc5)), %out: f32 loc("cell"(#loc5))):
+      %18 = arith.negf %in : f32 loc(#loc6)
+      %19 = math.exp %18 : f32 loc(#loc6)
+      %20 = arith.addf %19, %cst_0 : f32 loc(#loc6)
+      %21 = arith.divf %cst_0, %20 : f32 loc(#loc6)
+      linalg.yield %21 : f32 loc(#loc6)
+    } -> tensor<1x16xf32> loc(#loc6)
+    %16 = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel"]} ins(%14 : tensor<1x16xf32>) outs(%8 : tensor<1x16xf32>) {
     ^bb0(%in: f32 loc("cell"(#loc5)), %out: f32 loc("cell"(#loc5))):
       %18 = math.tanh %in : f32 loc(#loc6)
       linalg.yield %18 : f32 loc(#loc6)
     } -> tensor<1x16xf32> loc(#loc6)
-    %17 = linalg.generic {indexing_maps = [#map, #map, #map], iterator_types = ["parallel", "parallel"]} ins(%12, %16 : tensor<1x16xf32>, tensor<1x16xf32>) outs(%8 : tensor<1x16xf32>) {
+    %17 = linalg.generic {indexing_maps = [#map, #map, #map], iterator_types = ["parallel", "parallel"]} ins(%15, %16 : tensor<1x16xf32>, tensor<1x16xf32>) outs(%8 : tensor<1x16xf32>) {
     ^bb0(%in: f32 loc("cell"(#loc5)), %in_9: f32 loc("cell"(#loc5)), %out: f32 loc("cell"(#loc5))):
       %18 = arith.mulf %in, %in_9 : f32 loc(#loc6)
       linalg.yield %18 : f32 loc(#loc6)
     } -> tensor<1x16xf32> loc(#loc6)
-    return %17, %15 : tensor<1x16xf32>, tensor<1x16xf32> loc(#loc1)
+    return %17, %14 : tensor<1x16xf32>, tensor<1x16xf32> loc(#loc1)
   } loc(#loc1)
 } loc(#loc)
 #loc = loc(unknown)

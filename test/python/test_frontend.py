@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -63,6 +64,7 @@ def test_quantized_net_imports(name: str) -> None:
     imported = import_model(quantize(net.model, net.args, net.calibration()))
     check(imported)
     assert any(w.dtype == np.int8 for w in imported.weights.values())
+    assert all(name.endswith((".weight", ".bias")) for name in imported.weights)
 
 
 class Small(nn.Module):
@@ -144,6 +146,33 @@ def test_normalize_keeps_the_function(small: Small) -> None:
     expected, got = small(*SMALL_INPUTS), program.module()(*SMALL_INPUTS)
     for name in expected:
         torch.testing.assert_close(got[name], expected[name], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("layer", "inputs"),
+    [
+        (nn.LSTMCell(6, 5), (torch.randn(2, 6), (torch.randn(2, 5), torch.randn(2, 5)))),
+        (nn.GRUCell(6, 5), (torch.randn(2, 6), torch.randn(2, 5))),
+        (nn.LSTM(6, 5, num_layers=2, batch_first=True), (torch.randn(2, 3, 6),)),
+        (nn.GRU(6, 5, bidirectional=True), (torch.randn(3, 2, 6),)),
+    ],
+)
+def test_recurrent_layers_become_linear_layers(layer: nn.Module, inputs: tuple[Any, ...]) -> None:
+    program = normalize(torch.export.export(layer.eval(), inputs), inputs, {})
+    calls = {str(n.target) for n in program.graph.nodes if n.op == "call_function"}
+    assert "aten.linear.default" in calls
+    assert not calls & {"aten.mm.default", "aten.addmm.default", "aten.lstm_cell.default"}
+    torch.testing.assert_close(program.module()(*inputs), layer(*inputs), rtol=1e-5, atol=1e-6)
+
+
+def test_core_aten_program_gets_its_linear_layers_back() -> None:
+    model, x = nn.Sequential(nn.Linear(8, 6), nn.Linear(6, 4, bias=False)).eval(), torch.randn(3, 8)
+    core = torch.export.export(model, (x,)).run_decompositions()
+    assert any("addmm" in str(n.target) for n in core.graph.nodes)
+    program = normalize(core, (x,), {})
+    calls = [str(n.target) for n in program.graph.nodes if n.op == "call_function"]
+    assert calls == ["aten.linear.default"] * 2
+    torch.testing.assert_close(program.module()(x), model(x))
 
 
 class LoneNorm(nn.Module):

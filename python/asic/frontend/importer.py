@@ -19,7 +19,8 @@ from torch_mlir.extras.fx_importer import ContextCache, FxImporter
 
 from asic.frontend import fold
 from asic.frontend.bias import integer_biases
-from asic.frontend.composites import CompositeImporter, packet_name, without_composites
+from asic.frontend.composites import CompositeImporter, without_composites
+from asic.frontend.decompose import recover_linear, recurrent
 from asic.frontend.export import capture, error, export
 from asic.frontend.locations import Source, module_path, source_of
 from asic.frontend.pipeline import lower_to_linalg
@@ -133,10 +134,11 @@ def normalize(
         fold.drop_assertions(module)
         fold.fold_batch_norm(module)
         fold.drop_unused(module)
-        program = export(module, args, kwargs, dynamic_shapes).run_decompositions({})
+        program = export(module, args, kwargs, dynamic_shapes).run_decompositions(recurrent())
         module = program.module()
         fold.drop_assertions(module)
         fold.fold_batch_norm(module)
+        recover_linear(module)
         fold.fold_constants(module)
         integer_biases(module)
         fold.drop_unused(module)
@@ -190,9 +192,9 @@ class _Importer(FxImporter):  # type: ignore[misc]
 
 
 def _to_linalg(program: ExportedProgram, root: str | None) -> Imported:
+    names, inline = _resource_names(program)
     with torch.no_grad():
         program = program.run_decompositions(without_composites(get_decomposition_table()))
-    names, inline = _resource_names(program)
     hooks = WeightHooks(program, names, inline)
     context = ir.Context()
     torch_dialect.register_dialect(context)
@@ -290,9 +292,8 @@ def _is_generated(key: str) -> bool:
 def _role(node: torch.fx.Node, user: torch.fx.Node) -> tuple[str, str]:
     """Module path of a reader and the name of the argument that `node` is there.
 
-    Looks through dequantisation and views, so that a weight is called "weight".
+    Looks through dequantisation, so that a weight is called "weight".
     """
-    through = ("dequantize", "aten.permute", "aten.t.", "aten.transpose", "aten.view")
     while True:
         name = "value"
         if isinstance(user.target, torch._ops.OpOverload):
@@ -300,13 +301,10 @@ def _role(node: torch.fx.Node, user: torch.fx.Node) -> tuple[str, str]:
                 if value is node:
                     name = argument.name
         first = bool(user.args) and user.args[0] is node
-        if first and len(user.users) == 1 and any(t in str(user.target) for t in through):
+        if first and user.users and "dequantize" in str(user.target):
             node, user = user, next(iter(user.users))
             continue
         break
-    renamed = {"mat2": "weight", "mat1": "input", "self": "bias", "other": "operand"}
-    if packet_name(user.target) in ("aten.addmm", "aten.mm"):
-        name = renamed.get(name, name)
     return module_path(user), name
 
 

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Rewrites that keep contractions recognisable.
+
+Recurrent layers become linear layers and elementwise ops, unrolled over time; products
+with a transposed weight, which core ATen has instead of linear layers, become linear layers
+again. Every weight is then the second operand of `aten.linear` or a convolution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch._decomp import get_decompositions
+from torch.fx import GraphModule, Node
+
+aten = torch.ops.aten
+
+
+def _lstm_cell(
+    x: Tensor,
+    hx: list[Tensor],
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Tensor | None = None,
+    b_hh: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """One step of an LSTM, gates in the order input, forget, cell, output."""
+    hidden, cell = hx
+    linear = torch.nn.functional.linear
+    gates = linear(x, w_ih, b_ih) + linear(hidden, w_hh, b_hh)
+    i, f, g, o = gates.chunk(4, 1)
+    cell = torch.sigmoid(f) * cell + torch.sigmoid(i) * torch.tanh(g)
+    return torch.sigmoid(o) * torch.tanh(cell), cell
+
+
+def _gru_cell(
+    x: Tensor,
+    hidden: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Tensor | None = None,
+    b_hh: Tensor | None = None,
+) -> Tensor:
+    """One step of a GRU, gates in the order reset, update, new."""
+    linear = torch.nn.functional.linear
+    r_x, z_x, n_x = linear(x, w_ih, b_ih).chunk(3, 1)
+    r_h, z_h, n_h = linear(hidden, w_hh, b_hh).chunk(3, 1)
+    update = torch.sigmoid(z_x + z_h)
+    new = torch.tanh(n_x + torch.sigmoid(r_x + r_h) * n_h)
+    return (1 - update) * new + update * hidden
+
+
+def recurrent() -> dict[Any, Callable[..., Any]]:
+    """Decomposition table of recurrent layers into `linear` and elementwise ops."""
+    layers = [aten.lstm.input, aten.gru.input, aten.rnn_tanh.input, aten.rnn_relu.input]
+    return {
+        **get_decompositions(layers),
+        aten.lstm_cell.default: _lstm_cell,
+        aten.gru_cell.default: _gru_cell,
+    }
+
+
+def recover_linear(module: GraphModule) -> None:
+    """`mm(x, Wᵀ)` and `addmm(b, x, Wᵀ)` become `linear(x, W, b)`, in place."""
+    for node in list(module.graph.nodes):
+        if node.target is aten.mm.default:
+            source, transposed, bias = node.args[0], node.args[1], None
+        elif node.target is aten.addmm.default and _plain_addmm(node):
+            bias, source, transposed = node.args[:3]
+        else:
+            continue
+        weight = _transposed(transposed)
+        if weight is None:
+            continue
+        node.target = aten.linear.default
+        node.args = (source, weight) if bias is None else (source, weight, bias)
+        node.kwargs = {}
+    module.graph.eliminate_dead_code()
+
+
+def _plain_addmm(node: Node) -> bool:
+    """No factors, and a bias with one value per column."""
+    if any(node.kwargs.get(name, 1) != 1 for name in ("alpha", "beta")):
+        return False
+    bias = node.args[0]
+    value = bias.meta.get("val") if isinstance(bias, Node) else None
+    return isinstance(value, Tensor) and value.dim() == 1
+
+
+def _transposed(node: Any) -> Node | None:
+    """W when `node` is the transpose of a constant, or of a dequantised one, W."""
+    if not isinstance(node, Node):
+        return None
+    dims: list[Any] = list(node.args[1:])
+    swapped = node.target is aten.t.default
+    swapped |= node.target is aten.permute.default and list(dims[0]) == [1, 0]
+    swapped |= node.target is aten.transpose.int and sorted(d % 2 for d in dims) == [0, 1]
+    if not swapped:
+        return None
+    weight = node.args[0]
+    root = weight
+    while isinstance(root, Node) and "dequantize" in str(root.target):
+        root = root.args[0]
+    constant = isinstance(root, Node) and root.op == "get_attr"
+    return weight if constant and isinstance(weight, Node) else None
