@@ -145,6 +145,10 @@ bool Compilation::runPhases(ModuleOp module, StringRef until, bool isReplay) {
       return false;
     }
     before = phase.name;
+    if (phase.name == "partition" && !isReplay && !request.options.hostOnly)
+      if (FailureOr<::asic::TargetModel> target = readTarget(module);
+          llvm::succeeded(target))
+        work = measureWork(module, *target);
   }
   return true;
 }

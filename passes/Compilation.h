@@ -7,6 +7,7 @@
 #include "passes/Pipeline.h"
 #include "passes/Support/Locations.h"
 #include "passes/Support/Weights.h"
+#include "passes/Work.h"
 #include "passes/cpu/HostModule.h"
 
 #include <functional>
@@ -88,6 +89,7 @@ public:
   /// Number of the value of each output.
   std::vector<unsigned> results;
   std::vector<FallbackRecord> fallbacks;
+  NetworkWork work;
   /// Program container of each accelerator function.
   std::map<std::string, std::vector<uint8_t>> programs;
   /// The host functions as the text of one module (`HostProgram`), empty when

@@ -114,6 +114,7 @@ def AttachTargetPass : Pass<"asic-attach-target", "ModuleOp"> {
     Option<"target", "target", "std::string", /*default=*/"",
            "name of a preset or path of a target file">
   ];
+  let dependentDialects = ["AsicDialect"];
 }
 
 def FoldBoundaryPass : Pass<"asic-fold-boundary", "ModuleOp"> {

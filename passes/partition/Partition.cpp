@@ -13,6 +13,8 @@
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "llvm/ADT/SetVector.h"
 
+#include <functional>
+
 namespace mlir::asic {
 #define GEN_PASS_DEF_PARTITIONPASS
 #include "passes/Passes.h.inc"
@@ -35,10 +37,21 @@ bool isReturned(Operation *op) {
   });
 }
 
-/// Ops that every region has a copy of instead of passing their value around. A
-/// constant that is a result is work for the host.
+/// Ops that every region has a copy of instead of passing their value around:
+/// constants, and what only spreads them over a tensor. A constant that is a
+/// result is work for the host.
 bool isShared(Operation *op) {
-  return isa<arith::ConstantOp, tensor::EmptyOp>(op) && !isReturned(op);
+  if (isReturned(op))
+    return false;
+  if (isa<arith::ConstantOp, tensor::EmptyOp>(op))
+    return true;
+  auto generic = dyn_cast<linalg::GenericOp>(op);
+  bool spreads = isa<linalg::FillOp>(op) ||
+                 (generic && llvm::hasSingleElement(*generic.getBody()));
+  return spreads && llvm::all_of(op->getOperands(), [](Value operand) {
+           Operation *producer = operand.getDefiningOp();
+           return producer && isShared(producer);
+         });
 }
 
 bool isBorderCast(Operation *op) {
@@ -220,11 +233,16 @@ void Partitioner::outline(Region &region, StringRef name) {
   DenseSet<Operation *> inside(region.ops.begin(), region.ops.end());
   llvm::SetVector<Value> inputs;
   llvm::SetVector<Operation *> shared;
+  std::function<void(Operation *)> addShared = [&](Operation *op) {
+    for (Value operand : op->getOperands())
+      addShared(operand.getDefiningOp());
+    shared.insert(op);
+  };
   for (Operation *op : region.ops)
     forEachUse(op, [&](Value value) {
       Operation *producer = value.getDefiningOp();
       if (producer && isShared(producer))
-        shared.insert(producer);
+        addShared(producer);
       else if (!producer || !inside.contains(producer))
         inputs.insert(value);
     });

@@ -4,6 +4,7 @@
 
 #include "passes/Compilation.h"
 #include "passes/HostProgram.h"
+#include "runtime/Program.h"
 
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
@@ -260,6 +261,16 @@ void bindCompiler(nb::module_ &m) {
       .def_prop_ro("results",
                    [](PyCompilation &c) { return c.compilation.results; })
       .def_prop_ro("fallbacks", &fallbacksOf)
+      .def_prop_ro("work",
+                   [](PyCompilation &c) {
+                     const NetworkWork &work = c.compilation.work;
+                     nb::dict result;
+                     result["macs"] = work.macs;
+                     result["weights_bytes"] = work.weightsBytes;
+                     result["io_bytes"] = work.ioBytes;
+                     result["lower_bound_cycles"] = work.lowerBoundCycles;
+                     return result;
+                   })
       .def_prop_ro("phase_seconds",
                    [](PyCompilation &c) { return c.compilation.phaseSeconds; })
       .def_prop_ro("programs",
@@ -283,6 +294,24 @@ void bindCompiler(nb::module_ &m) {
       .def("call", &PyHostProgram::call, nb::arg("function"),
            nb::arg("inputs"), nb::arg("outputs"));
 
+  m.def(
+      "program_with_extra",
+      [](const nb::bytes &bytes, const std::string &key,
+         const std::string &json) {
+        auto program = ::asic::Program::parse(
+            {reinterpret_cast<const uint8_t *>(bytes.c_str()), bytes.size()});
+        if (!program)
+          throw nb::value_error(
+              llvm::toString(program.takeError()).c_str());
+        auto value = llvm::json::parse(json);
+        if (!value)
+          throw nb::value_error(llvm::toString(value.takeError()).c_str());
+        program->meta.extra[key] = std::move(*value);
+        std::vector<uint8_t> result = program->serialize();
+        return nb::bytes(result.data(), result.size());
+      },
+      nb::arg("program"), nb::arg("key"), nb::arg("json"),
+      "The container with one more entry of extra metadata.");
   m.def(
       "phases",
       [] {

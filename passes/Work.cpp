@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "passes/Work.h"
+
+#include "passes/Support/Target.h"
+#include "passes/partition/Legality.h"
+#include "passes/partition/Partition.h"
+#include "target/Cost.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+
+using ::asic::ElementType;
+using ::asic::TargetModel;
+
+namespace mlir::asic {
+
+namespace {
+
+uint64_t bytesOf(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  if (!tensor || !tensor.hasStaticShape())
+    return 0;
+  return llvm::divideCeil(tensor.getNumElements() *
+                              tensor.getElementTypeBitWidth(),
+                          8);
+}
+
+/// The mode of the target that `op` uses, null when it has none.
+const TargetModel::MxuMode *modeOf(linalg::GenericOp op,
+                                   const TargetModel &target) {
+  auto typeOf = [](Value value) {
+    return getElementType(getElementTypeOrSelf(value))
+        .value_or(ElementType::None);
+  };
+  for (const TargetModel::MxuMode &mode : target.mxu.modes)
+    if (mode.a == typeOf(op.getDpsInputs()[0]) &&
+        mode.w == typeOf(op.getDpsInputs()[1]) &&
+        mode.acc == typeOf(op.getDpsInits()[0]))
+      return &mode;
+  return nullptr;
+}
+
+} // namespace
+
+NetworkWork measureWork(ModuleOp module, const TargetModel &target) {
+  NetworkWork work;
+  std::map<const TargetModel::MxuMode *, uint64_t> macs;
+  DenseSet<Attribute> constants;
+  for (auto func : module.getOps<func::FuncOp>()) {
+    auto region = func->getAttrOfType<StringAttr>(kRegionAttrName);
+    if (!region || region != kAcceleratorRegion)
+      continue;
+    for (Type type : func.getArgumentTypes())
+      work.ioBytes += bytesOf(type);
+    for (Type type : func.getResultTypes())
+      work.ioBytes += bytesOf(type);
+    func.walk([&](Operation *op) {
+      if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
+        auto splat = dyn_cast<SplatElementsAttr>(constant.getValue());
+        if (!splat && constants.insert(constant.getValue()).second)
+          work.weightsBytes += bytesOf(constant.getType());
+      } else if (auto generic = dyn_cast<linalg::GenericOp>(op)) {
+        if (!isContraction(generic))
+          return;
+        uint64_t points = 1;
+        for (int64_t extent : generic.getStaticLoopRanges())
+          points *= extent;
+        work.macs += points;
+        macs[modeOf(generic, target)] += points;
+      }
+    });
+  }
+  SmallVector<::asic::ModeMacs> modes;
+  for (auto [mode, count] : macs)
+    if (mode)
+      modes.push_back({mode, count});
+  work.lowerBoundCycles = ::asic::lowerBoundCycles(
+      target, modes, work.weightsBytes + work.ioBytes);
+  return work;
+}
+
+} // namespace mlir::asic

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""PyTorch models on neural accelerators that are described by a file.
+
+>>> import asic
+>>> compiled = asic.compile(model, (example,), target="edge-tx1")  # doctest: +SKIP
+>>> y = compiled(x)  # doctest: +SKIP
+
+Names are imported when they are first used, so that ``import asic`` is quick and does
+not import torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from asic.errors import AsicError, CompileError, EmulatorFault, ProgramError, TargetError
+
+if TYPE_CHECKING:
+    from asic import quantization
+    from asic.compiled import Compiled
+    from asic.compiler import compile
+    from asic.options import CompileOptions
+    from asic.profile import Profile
+    from asic.report import Report
+    from asic.storage import load
+    from asic.target import Target, targets
+    from asic.verification import Verification, verify
+
+#: Public name → module that has it.
+_LAZY = {
+    "Compiled": "asic.compiled",
+    "CompileOptions": "asic.options",
+    "Profile": "asic.profile",
+    "Report": "asic.report",
+    "Target": "asic.target",
+    "Verification": "asic.verification",
+    "compile": "asic.compiler",
+    "load": "asic.storage",
+    "quantization": "",
+    "targets": "asic.target",
+    "verify": "asic.verification",
+}
+
+__all__ = [
+    "AsicError",
+    "CompileError",
+    "CompileOptions",
+    "Compiled",
+    "EmulatorFault",
+    "Profile",
+    "ProgramError",
+    "Report",
+    "Target",
+    "TargetError",
+    "Verification",
+    "compile",
+    "load",
+    "quantization",
+    "targets",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'asic' has no attribute '{name}'")
+    module = _LAZY[name]
+    if module:
+        value = getattr(importlib.import_module(module), name)
+    else:
+        value = importlib.import_module(f"asic.{name}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""`asic-compile`: a model file in, a program file out."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from asic.errors import AsicError, CompileError
+
+#: Exit status of wrong usage and of bad files.
+BAD_INPUT = 2
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the command; returns its exit status."""
+    options = _parser().parse_args(argv)
+    try:
+        return _compile(options)
+    except AsicError as problem:
+        print(f"asic-compile: error: {problem}", file=sys.stderr)
+        for line in getattr(problem, "diagnostics", ())[1:]:
+            print(f"  {line}", file=sys.stderr)
+        return BAD_INPUT
+    except OSError as problem:
+        print(f"asic-compile: error: {problem.filename}: {problem.strerror}", file=sys.stderr)
+        return BAD_INPUT
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="asic-compile",
+        description="Compile a model for an accelerator that a file describes.",
+    )
+    parser.add_argument(
+        "model", help="file.py:factory (returns (model, args)), a .pt2 or a .mlir file"
+    )
+    parser.add_argument("-o", "--output", type=Path, help="file to write; default: standard output")
+    parser.add_argument("--target", default="edge-tx1", help="preset, target file, or cpu")
+    parser.add_argument("--quantize", choices=["int8"], help="post-training quantisation")
+    parser.add_argument(
+        "--calibration",
+        type=Path,
+        metavar="DIR",
+        help="folder of .npz files, one per sample, or .npy",
+    )
+    parser.add_argument("--fallback", choices=["host", "error"], default="host")
+    parser.add_argument("--until", metavar="PHASE", help="the last phase to run")
+    parser.add_argument("--emit", choices=["program", "mlir", "asm"], default="program")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="write the report as JSON")
+    return parser
+
+
+def _compile(options: argparse.Namespace) -> int:
+    import asic
+
+    if options.emit == "program" and options.output is None:
+        raise CompileError("expected -o FILE for a program, got none", phase="options")
+    model, args = _model(options.model)
+    emit = "mlir" if options.until else options.emit
+    compiled = asic.compile(
+        model,
+        args,
+        target=options.target,
+        quantize=options.quantize,
+        calibration=None if options.calibration is None else list(samples(options.calibration)),
+        fallback=options.fallback,
+        options=asic.CompileOptions(until=options.until),
+    )
+    if emit == "mlir":
+        phase = options.until or list(compiled.stages)[-1]
+        _write(options.output, compiled.stages[phase])
+    elif emit == "asm":
+        _write(options.output, "".join(m.disassemble() for m in compiled.machines.values()))
+    else:
+        compiled.save(options.output)
+    if options.report is not None:
+        options.report.write_text(compiled.report().to_json() + "\n", encoding="utf-8")
+    for fallback in compiled.facts.fallbacks:
+        print(
+            f"on the host: {fallback['op']} ({fallback['location']}): {fallback['reason']}",
+            file=sys.stderr,
+        )
+    return 0
+
+
+def _write(path: Path | None, text: str) -> None:
+    if path is None:
+        sys.stdout.write(text)
+    else:
+        path.write_text(text, encoding="utf-8")
+
+
+def _model(text: str) -> tuple[Any, Any]:
+    """The model and its example inputs that `text` names."""
+    file, colon, factory = text.rpartition(":")
+    if not colon or not file.endswith(".py"):
+        return text, None
+    path = Path(file)
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if not path.is_file() or spec is None or spec.loader is None:
+        raise CompileError(f"expected a Python file, got no file at {path}", phase="import")
+    module = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, str(path.resolve().parent))
+    spec.loader.exec_module(module)
+    if not hasattr(module, factory):
+        raise CompileError(
+            f"expected a function '{factory}' in {path}, got none; write FILE.py:FUNCTION",
+            phase="import",
+        )
+    made = getattr(module, factory)()
+    if not isinstance(made, tuple) or len(made) != 2 or not isinstance(made[1], (tuple, list)):
+        raise CompileError(
+            f"expected '{factory}' to return (model, args), got {type(made).__name__}",
+            phase="import",
+        )
+    return made[0], tuple(made[1])
+
+
+def samples(folder: Path) -> Iterator[tuple[Any, ...]]:
+    """Input tuples: the arrays of each .npz in order, or each .npy as one input."""
+    import numpy as np
+
+    files = sorted(p for p in folder.glob("*") if p.suffix in (".npz", ".npy"))
+    if not files:
+        raise CompileError(
+            f"expected .npz or .npy files in {folder}, got none; save one sample per file",
+            phase="quantize",
+        )
+    for path in files:
+        try:
+            loaded = np.load(path)
+        except (ValueError, OSError) as problem:
+            raise CompileError(f"cannot read {path}: {problem}", phase="quantize") from problem
+        yield tuple(loaded[k] for k in loaded.files) if path.suffix == ".npz" else (loaded,)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

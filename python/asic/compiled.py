@@ -1,0 +1,313 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The result of a compilation: something to call, inspect and save."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from asic import _core
+from asic.errors import CompileError, ProgramError
+from asic.machine import Machine
+from asic.structure import Structure
+from asic.tensors import Array, TensorSpec, check_input, is_torch, numpy_dtype, raw, to_torch
+
+if TYPE_CHECKING:
+    from asic.compiler import Source
+    from asic.profile import Profile
+    from asic.report import Report
+    from asic.target import Target
+
+
+@dataclass(frozen=True)
+class Step:
+    """One call of a region: values are numbered, the model's inputs first."""
+
+    function: str
+    on_host: bool
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a compilation knows and a program does not say.
+
+    Attributes:
+        macs: multiply-accumulates of the accelerator's contractions.
+        weights_bytes: bytes of the accelerator's distinct constants.
+        lower_bound_cycles: cycles that no program for this work can go below.
+        fallbacks: operations on the host: op, location, reason.
+        compile_seconds: from the call of `asic.compile` to its return.
+        phase_seconds: the same by phase, "import" first.
+    """
+
+    macs: int = 0
+    weights_bytes: int = 0
+    lower_bound_cycles: int = 0
+    fallbacks: tuple[dict[str, str], ...] = ()
+    compile_seconds: float = 0.0
+    phase_seconds: dict[str, float] = field(default_factory=dict)
+
+
+class Stages(Mapping[str, str]):
+    """The text of the module after each phase, made when it is asked for."""
+
+    def __init__(self, compilation: _core.Compilation | None, names: tuple[str, ...]) -> None:
+        self._compilation = compilation
+        self._names = names
+        self._texts: dict[str, str] = {}
+
+    def __getitem__(self, phase: str) -> str:
+        if phase not in self._names or self._compilation is None:
+            raise KeyError(phase)
+        if phase not in self._texts:
+            self._texts[phase] = self._compilation.stage(phase)
+        return self._texts[phase]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __repr__(self) -> str:
+        return f"Stages({', '.join(self._names)})"
+
+
+class Compiled:
+    """A compiled model. Call it as the model is called.
+
+    Attributes:
+        inputs, outputs: name, shape and dtype of every tensor at the border.
+        stages: phase → text of the module after it; empty for a loaded model.
+        target: the accelerator, None for this computer.
+        source: what was compiled; None for a loaded model.
+    """
+
+    def __init__(
+        self,
+        *,
+        target: Target | None,
+        inputs: tuple[TensorSpec, ...],
+        outputs: tuple[TensorSpec, ...],
+        structure: Structure,
+        steps: tuple[Step, ...],
+        results: tuple[int, ...],
+        programs: dict[str, bytes],
+        host_text: str,
+        host_constants: dict[str, bytes],
+        facts: Facts,
+        stages: Stages | None = None,
+        source: Source | None = None,
+        complete: bool = True,
+    ) -> None:
+        self.target = target
+        self.inputs = inputs
+        self.outputs = outputs
+        self.stages: Mapping[str, str] = stages if stages is not None else Stages(None, ())
+        self.facts = facts
+        self.structure = structure
+        self.steps = steps
+        self.results = results
+        self.programs = programs
+        self.host_text = host_text
+        self.host_constants = host_constants
+        self.source = source
+        self._complete = complete
+        self._machines = {name: Machine(program) for name, program in programs.items()}
+        self._host = self._load_host()
+
+    @classmethod
+    def from_compilation(
+        cls,
+        compilation: _core.Compilation,
+        source: Source,
+        *,
+        target: Target | None,
+        import_seconds: float,
+        start: float,
+        complete: bool,
+    ) -> Compiled:
+        """From a native compilation that succeeded."""
+        from asic.compiler import border
+
+        seconds = {"import": import_seconds, **dict(compilation.phase_seconds)}
+        work = compilation.work
+        result = cls(
+            target=target,
+            inputs=border(source.inputs, compilation.inputs),
+            outputs=border(source.outputs, compilation.outputs),
+            structure=source.structure,
+            steps=tuple(
+                Step(s["function"], s["on_host"], tuple(s["inputs"]), tuple(s["outputs"]))
+                for s in compilation.steps
+            ),
+            results=tuple(compilation.results),
+            programs=dict(compilation.programs),
+            host_text=compilation.host_text,
+            host_constants=dict(compilation.host_constants),
+            facts=Facts(),
+            stages=Stages(compilation, tuple(seconds)),
+            source=source,
+            complete=complete,
+        )
+        result.facts = Facts(
+            macs=work["macs"],
+            weights_bytes=work["weights_bytes"],
+            lower_bound_cycles=work["lower_bound_cycles"],
+            fallbacks=tuple(_fallback(f) for f in compilation.fallbacks),
+            compile_seconds=time.perf_counter() - start,
+            phase_seconds=seconds,
+        )
+        return result
+
+    def _load_host(self) -> _core.HostProgram | None:
+        if not self.host_text:
+            return None
+        constants = {n: np.frombuffer(b, np.uint8) for n, b in self.host_constants.items()}
+        try:
+            return _core.HostProgram(self.host_text, constants)
+        except ValueError as problem:
+            raise CompileError(str(problem), phase="host") from problem
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """Names of the inputs, as `asic-run --input` takes them."""
+        return tuple(spec.name for spec in self.inputs)
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Names of the outputs."""
+        return tuple(spec.name for spec in self.outputs)
+
+    @property
+    def machines(self) -> dict[str, Machine]:
+        """The emulated accelerator's programs, by the name of their region."""
+        return self._machines
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Runs the model.
+
+        Args:
+            args, kwargs: torch tensors or NumPy arrays, nested as at compile time.
+
+        Returns:
+            What the model returns; torch tensors when any input is one.
+
+        Raises:
+            ProgramError: shapes, dtypes or nesting do not fit.
+            EmulatorFault: the emulated machine trapped.
+        """
+        leaves = self.structure.flatten(args, kwargs, len(self.inputs))
+        outputs = self.run_flat(leaves)
+        if any(is_torch(leaf) for leaf in leaves):
+            return self.structure.unflatten([to_torch(array) for array in outputs])
+        return self.structure.unflatten(outputs)
+
+    def run_flat(self, leaves: list[Any]) -> list[Array]:
+        """Runs the model on its flattened inputs; returns its flattened outputs."""
+        values = self._bind(leaves)
+        for step in self.steps:
+            arrays = [values[number] for number in step.inputs]
+            if step.on_host:
+                made = self._run_host(step.function, arrays)
+            else:
+                made = self._machines[step.function].run(arrays)
+            values.update(zip(step.outputs, made, strict=True))
+        return [
+            np.ascontiguousarray(values[number]).reshape(spec.shape).astype(spec.numpy, copy=False)
+            for number, spec in zip(self.results, self.outputs, strict=True)
+        ]
+
+    def _bind(self, leaves: list[Any]) -> dict[int, Array]:
+        if not self._complete:
+            raise ProgramError(
+                "expected a complete compilation, got one that stopped early; compile "
+                "without options.until"
+            )
+        if len(leaves) != len(self.inputs):
+            raise ProgramError(f"expected {len(self.inputs)} inputs, got {len(leaves)}")
+        return {
+            number: check_input(leaf, spec)
+            for number, (leaf, spec) in enumerate(zip(leaves, self.inputs, strict=True))
+        }
+
+    def _run_host(self, function: str, arrays: list[Array]) -> list[Array]:
+        assert self._host is not None, "a host step without a host program"
+        _, signature = self._host.signature(function)
+        outputs = [np.empty(shape, numpy_dtype(kind)) for shape, kind in signature]
+        contiguous = [np.ascontiguousarray(array) for array in arrays]
+        self._host.call(function, [raw(a) for a in contiguous], [raw(o) for o in outputs])
+        return outputs
+
+    def on_host(self) -> Compiled:
+        """The same model compiled for this computer, integers and all.
+
+        Raises:
+            ProgramError: the model was loaded from a file, which holds only programs.
+        """
+        from asic.compiler import compile_source
+
+        if self.source is None:
+            raise ProgramError(
+                "expected a model that was compiled in this process, got one from a file; "
+                "compile it again"
+            )
+        return compile_source(self.source, None)
+
+    def report(self) -> Report:
+        """Where every cycle and byte goes."""
+        from asic.report import Report
+
+        return Report.of(self)
+
+    def profile(self, *args: Any, **kwargs: Any) -> Profile:
+        """Runs the model with the machine's clock and records every instruction.
+
+        Raises:
+            ProgramError: as for a call.
+        """
+        from asic.profile import Profile
+
+        leaves = self.structure.flatten(args, kwargs, len(self.inputs))
+        values = self._bind(leaves)
+        runs = []
+        for step in self.steps:
+            arrays = [values[number] for number in step.inputs]
+            if step.on_host:
+                made = self._run_host(step.function, arrays)
+            else:
+                made, run = self._machines[step.function].profile(arrays)
+                runs.append((step.function, run))
+            values.update(zip(step.outputs, made, strict=True))
+        return Profile(self, tuple(runs))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the model to a file that `asic.load` and `asic-run` take.
+
+        The file appears complete or not at all.
+
+        Raises:
+            ProgramError: the file cannot be written.
+        """
+        from asic.storage import save
+
+        save(self, path)
+
+    def __repr__(self) -> str:
+        target = "cpu" if self.target is None else self.target.name
+        inputs = ", ".join(str(spec) for spec in self.inputs)
+        outputs = ", ".join(str(spec) for spec in self.outputs)
+        return f"Compiled({inputs} -> {outputs}, target={target})"
+
+
+def _fallback(record: dict[str, Any]) -> dict[str, str]:
+    place = f"{record['file']}:{record['line']}" if record["file"] else ""
+    location = ": ".join(part for part in (place, record["layer"]) if part)
+    return {"op": record["op"], "location": location, "reason": record["reason"]}

@@ -1,0 +1,315 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""`asic.compile`: from whatever the user has to something that can be called."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from asic import _core
+from asic.errors import CompileError
+from asic.options import CompileOptions
+from asic.structure import Structure
+from asic.tensors import Array, TensorSpec, numpy_dtype, raw
+
+if TYPE_CHECKING:
+    from asic.compiled import Compiled
+    from asic.target import Target
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model as the native compiler takes it.
+
+    Attributes:
+        text: MLIR, linalg on tensors.
+        weights: array of every resource that the text names.
+        file_name: what messages call the text.
+        structure: how inputs and outputs are nested.
+        inputs, outputs: borders as the user knows them; None: as the text says.
+        program: the quantised program that the text was made of, if it is one.
+    """
+
+    text: str
+    weights: dict[str, Array]
+    file_name: str = "model.mlir"
+    structure: Structure = Structure()
+    inputs: tuple[TensorSpec, ...] | None = None
+    outputs: tuple[TensorSpec, ...] | None = None
+    program: Any = None
+
+
+def compile(
+    model: Any,
+    args: tuple[Any, ...] | None = None,
+    *,
+    target: str | os.PathLike[str] | Target = "edge-tx1",
+    quantize: Any = None,
+    calibration: Iterable[Any] | None = None,
+    dynamic_shapes: Any = None,
+    fallback: str = "host",
+    options: CompileOptions | None = None,
+) -> Compiled:
+    """Compiles a model for an accelerator or for this computer.
+
+    Args:
+        model: an `nn.Module` in eval mode, an `ExportedProgram`, the path of a `.pt2` or
+            `.mlir` file, MLIR text or an MLIR module (linalg on tensors).
+        args: example inputs, needed for an `nn.Module`.
+        target: name of a preset, path of a target file, an `asic.Target`, or "cpu".
+        quantize: None, "int8" or an `asic.quantization.Config`.
+        calibration: iterable of input tuples for static quantisation.
+        dynamic_shapes: as `torch.export.export` takes it.
+        fallback: what happens to operations that the accelerator cannot run: "host" runs
+            them here and reports why, "error" refuses the model.
+        options: see `asic.CompileOptions`.
+
+    Returns:
+        A `Compiled`: call it with torch tensors or NumPy arrays.
+
+    Raises:
+        CompileError: the model, its arguments or an option do not fit; the message says
+            what to change, and `reproducer` is a file that replays the failure.
+        TargetError: the target is unknown or malformed.
+    """
+    from asic.target import Target
+
+    start = time.perf_counter()
+    options = options or CompileOptions()
+    if fallback not in ("host", "error"):
+        raise _error(f"expected fallback='host' or fallback='error', got {fallback!r}")
+    host_only = isinstance(target, str) and target == "cpu"
+    if isinstance(target, str) and target.split(":")[0] == "cuda":
+        raise _error(
+            "expected the name of an accelerator or 'cpu', got "
+            f"{target!r}; this version has no CUDA back end"
+        )
+    machine = None if host_only else Target.resolve(target)
+    source = read_model(
+        model,
+        args,
+        quantize=quantize,
+        calibration=calibration,
+        dynamic_shapes=dynamic_shapes,
+        target=machine,
+        options=options,
+    )
+    return compile_source(source, machine, fallback, options, start=start)
+
+
+def compile_source(
+    source: Source,
+    target: Target | None,
+    fallback: str = "host",
+    options: CompileOptions | None = None,
+    *,
+    start: float | None = None,
+) -> Compiled:
+    """Compiles an imported model; `target` None means this computer."""
+    from asic.compiled import Compiled
+
+    options = options or CompileOptions()
+    now = time.perf_counter()
+    compilation = _core.Compilation(
+        text=source.text,
+        weights={name: raw(np.ascontiguousarray(a)) for name, a in source.weights.items()},
+        target="" if target is None else target.canonical_json,
+        file_name=source.file_name,
+        host_only=target is None,
+        fallback_is_error=fallback == "error",
+        verify=options.verify,
+        until=options.until or "",
+    )
+    if not compilation.run():
+        raise _failure(compilation, options)
+    return Compiled.from_compilation(
+        compilation,
+        source,
+        target=target,
+        import_seconds=now - (now if start is None else start),
+        start=now if start is None else start,
+        complete=options.until is None or options.until == _core.phases()[-1],
+    )
+
+
+def read_model(
+    model: Any,
+    args: tuple[Any, ...] | None,
+    *,
+    quantize: Any,
+    calibration: Iterable[Any] | None,
+    dynamic_shapes: Any,
+    target: Target | None,
+    options: CompileOptions,
+) -> Source:
+    """Imports `model`, quantised if asked."""
+    text = _mlir_text(model)
+    if text is not None:
+        if quantize is not None:
+            raise _error("expected a PyTorch model to quantise, got MLIR; quantise before export")
+        return text
+    if isinstance(model, (str, os.PathLike)) and Path(model).suffix == ".onnx":
+        raise _error(
+            f"expected a .pt2 or .mlir file, got {os.fspath(model)}; export the model from "
+            "PyTorch with torch.export.save"
+        )
+    if quantize is not None:
+        model = _quantized(model, args, calibration, target, quantize)
+        args = None
+    elif calibration is not None:
+        raise _error(
+            "expected quantize='int8' with calibration data, got quantize=None; "
+            "pass both or neither"
+        )
+    from asic.frontend import import_model
+
+    imported = import_model(
+        model, args, dynamic_shapes=dynamic_shapes, source_root=options.source_root
+    )
+    return Source(
+        text=imported.mlir,
+        weights=imported.weights,
+        structure=Structure(imported.in_spec, imported.out_spec),
+        inputs=_specs(imported.inputs),
+        outputs=_specs(imported.outputs),
+        program=model if _is_quantized(model) else None,
+    )
+
+
+def _is_quantized(model: Any) -> bool:
+    """Whether `model` is an exported program with quantisation markers."""
+    graph = getattr(model, "graph", None)
+    return graph is not None and any(
+        "quantized_decomposed" in str(node.target) for node in graph.nodes
+    )
+
+
+def _specs(infos: Iterable[Any]) -> tuple[TensorSpec, ...] | None:
+    """Specs of the importer's tensors; None when a dimension is not known."""
+    infos = tuple(infos)
+    if any(d is None for info in infos for d in info.shape):
+        return None
+    return tuple(TensorSpec(info.name, tuple(info.shape), info.dtype) for info in infos)
+
+
+def _quantized(
+    model: Any,
+    args: tuple[Any, ...] | None,
+    calibration: Iterable[Any] | None,
+    target: Target | None,
+    quantize: Any,
+) -> Any:
+    from asic import quantization
+
+    if isinstance(quantize, str):
+        if quantize != "int8":
+            raise _error(
+                f"expected quantize=None, 'int8' or a quantization.Config, got {quantize!r}"
+            )
+        quantize = None
+    elif not isinstance(quantize, quantization.Config):
+        raise _error(
+            "expected quantize=None, 'int8' or a quantization.Config, got "
+            f"{type(quantize).__name__}"
+        )
+    return quantization.quantize(model, args, calibration, target=target, config=quantize)
+
+
+def _mlir_text(model: Any) -> Source | None:
+    """The source when `model` is MLIR in one of its forms."""
+    operation = getattr(model, "operation", None)
+    if operation is not None and hasattr(operation, "get_asm"):
+        return Source(operation.get_asm(enable_debug_info=True), {})
+    if isinstance(model, str) and re.search(r"\bfunc\.func\b", model):
+        return Source(model, {})
+    if not isinstance(model, (str, os.PathLike)) or Path(model).suffix != ".mlir":
+        return None
+    path = Path(model)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as problem:
+        raise CompileError(f"cannot read {path}: {problem.strerror}", phase="import") from problem
+    except UnicodeDecodeError as problem:
+        raise CompileError(
+            f"expected MLIR text in {path}, got other bytes", phase="import"
+        ) from problem
+    return Source(text, _weights_beside(path), file_name=str(path))
+
+
+def _weights_beside(path: Path) -> dict[str, Array]:
+    """Arrays of the `.safetensors` file of the same name, if there is one."""
+    weights = path.with_suffix(".safetensors")
+    if not weights.exists():
+        return {}
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        return dict(load_file(weights))
+    except SafetensorError as problem:
+        raise CompileError(f"cannot read {weights}: {problem}", phase="import") from problem
+
+
+def border(
+    given: tuple[TensorSpec, ...] | None, found: list[tuple[str, Any]]
+) -> tuple[TensorSpec, ...]:
+    """The importer's specs, or those that the compiler reads from the text."""
+    if given is not None:
+        return given
+    return tuple(
+        TensorSpec(name, tuple(shape), numpy_dtype(kind).name) for name, (shape, kind) in found
+    )
+
+
+def _error(message: str) -> CompileError:
+    return CompileError(message, phase="options")
+
+
+def _failure(compilation: _core.Compilation, options: CompileOptions) -> CompileError:
+    """The error of a failed compilation, its reproducer written to a file."""
+    errors = [d for d in compilation.diagnostics if d["severity"] == "error"]
+    lines = [describe(d) for d in compilation.diagnostics]
+    message = describe(errors[0]) if errors else "the compiler failed without a message"
+    if len(errors) > 1:
+        message += f" (and {len(errors) - 1} more)"
+    return CompileError(
+        message,
+        phase=compilation.failed_phase,
+        diagnostics=lines,
+        reproducer=_write_reproducer(compilation.reproducer, options.reproducers),
+    )
+
+
+def _write_reproducer(text: str, folder: str | None) -> str | None:
+    if not text:
+        return None
+    try:
+        if folder is not None:
+            os.makedirs(folder, exist_ok=True)
+        handle, path = tempfile.mkstemp(prefix="asic-", suffix=".mlir", dir=folder)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError:
+        return None  # The error itself matters more than its reproducer.
+    return path
+
+
+def describe(diagnostic: dict[str, Any]) -> str:
+    """The diagnostic as a line, "model.py:12: layer1.conv: message", and its notes."""
+    parts = []
+    if diagnostic["file"]:
+        parts.append(f"{diagnostic['file']}:{diagnostic['line']}: ")
+    if diagnostic["layer"]:
+        parts.append(f"{diagnostic['layer']}: ")
+    text = "".join(parts) + str(diagnostic["message"])
+    for note in diagnostic.get("notes", ()):
+        text += f"\n  note: {describe(note)}"
+    return text

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""One program on the emulated accelerator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from asic import _core
+from asic.errors import EmulatorFault, ProgramError
+from asic.tensors import Array
+
+
+@dataclass(frozen=True)
+class Timing:
+    """When and where a program spends its cycles; the same for every input.
+
+    Attributes:
+        cycles: from start to halt.
+        engines: busy, stall and idle cycles by engine; they sum to `cycles`.
+        layers: name, source, engine, cycles, macs and bytes of each layer.
+        dram_read_bytes, dram_write_bytes: traffic.
+        sram_peak_bytes: one past the highest scratchpad byte that is used.
+        program_bytes: instructions.
+        energy_uj: None when the target gives no energies.
+        trace: Perfetto JSON of every instruction; empty unless asked for.
+    """
+
+    cycles: int
+    engines: dict[str, dict[str, int]]
+    layers: tuple[dict[str, Any], ...]
+    dram_read_bytes: int
+    dram_write_bytes: int
+    sram_peak_bytes: int
+    program_bytes: int
+    energy_uj: float | None
+    trace: str = ""
+
+
+class Machine:
+    """A program container and the emulator that runs it.
+
+    Args:
+        program: bytes of the container.
+
+    Raises:
+        ProgramError: they are not a program that this version runs.
+    """
+
+    def __init__(self, program: bytes) -> None:
+        try:
+            self._native = _core.Machine.load(program)
+        except ValueError as problem:
+            raise ProgramError(str(problem)) from None
+        described = self._native.describe()
+        self._program_bytes = int(described["text_bytes"])
+        self._inputs = [entry["name"] for entry in described["io"]["inputs"]]
+        self._outputs = [entry["name"] for entry in described["io"]["outputs"]]
+
+    def run(self, arrays: list[Array], *, check: bool = False) -> list[Array]:
+        """Runs the program; inputs and outputs in the container's order.
+
+        Args:
+            arrays: one per input.
+            check: look for faults that need bookkeeping too: races, uninitialised reads.
+
+        Raises:
+            EmulatorFault: the machine trapped.
+        """
+        result = self._run(arrays, mode="functional", check=check)
+        return [result["outputs"][name] for name in self._outputs]
+
+    def profile(self, arrays: list[Array]) -> tuple[list[Array], Timing]:
+        """Runs the program with the machine's clock.
+
+        Raises:
+            EmulatorFault: the machine trapped.
+        """
+        result = self._run(arrays, mode="timed", trace=True)
+        outputs = [result["outputs"][name] for name in self._outputs]
+        return outputs, self._timing(result["stats"], result["trace"])
+
+    def timing(self) -> Timing:
+        """Times the program without data."""
+        return self._timing(self._native.time())
+
+    def disassemble(self) -> str:
+        """The program as assembly text."""
+        return str(self._native.disassemble())
+
+    def _run(self, arrays: list[Array], **options: Any) -> dict[str, Any]:
+        inputs = dict(zip(self._inputs, arrays, strict=True))
+        try:
+            result: dict[str, Any] = self._native.run(inputs, **options)
+        except ValueError as problem:
+            raise ProgramError(str(problem)) from None
+        if result["fault"] is not None:
+            _raise_fault(result["fault"])
+        return result
+
+    def _timing(self, stats: dict[str, Any], trace: str = "") -> Timing:
+        return Timing(
+            cycles=stats["cycles"],
+            engines={
+                name: {key: times[key] for key in ("busy", "stall", "idle")}
+                for name, times in stats["engines"].items()
+            },
+            layers=tuple(_layer(entry) for entry in stats["layers"]),
+            dram_read_bytes=stats["dram_read_bytes"],
+            dram_write_bytes=stats["dram_write_bytes"],
+            sram_peak_bytes=stats["sram_peak_bytes"],
+            program_bytes=self._program_bytes,
+            energy_uj=stats["energy_uj"],
+            trace=trace,
+        )
+
+
+def _layer(entry: dict[str, Any]) -> dict[str, Any]:
+    """A row of the report: the engine that is busy longest stands for the layer."""
+    engine = max(entry["busy"], key=lambda name: entry["busy"][name])
+    return {
+        "name": entry["layer"],
+        "source": entry["source"],
+        "engine": engine,
+        "cycles": entry["busy"][engine],
+        "macs": entry["macs"],
+        "bytes": entry["dram_read_bytes"] + entry["dram_write_bytes"],
+    }
+
+
+def _raise_fault(fault: dict[str, Any]) -> NoReturn:
+    raise EmulatorFault(
+        fault["text"],
+        fault=fault["fault"],
+        pc=-1 if fault["pc"] is None else fault["pc"],
+        cycle=fault["cycle"],
+        instruction=fault["instruction"],
+        layer=fault["layer"] or None,
+    )

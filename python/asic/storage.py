@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Compiled models as files.
+
+A model that runs on the accelerator alone is a program container, which `asic-run` takes
+too; names, nesting and report data are an extra part of its metadata. A model with host
+parts, or with several programs, is a zip archive of containers, the host functions as
+MLIR text and their constants.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from asic import _core
+from asic.compiled import Compiled, Facts, Step
+from asic.errors import ProgramError
+from asic.structure import Structure
+from asic.tensors import TensorSpec
+
+#: Version of the manifest that this module writes and the newest that it reads.
+VERSION = 1
+_MANIFEST = "manifest.json"
+_HOST = "host.mlir"
+#: Key of the manifest in a container's metadata.
+_KEY = "python"
+
+
+def save(compiled: Compiled, path: str | os.PathLike[str]) -> None:
+    """Writes `compiled`; see `Compiled.save`."""
+    manifest = _manifest(compiled)
+    if len(compiled.programs) == 1 and not compiled.host_text:
+        (program,) = compiled.programs.values()
+        data = _core.program_with_extra(program, _KEY, json.dumps(manifest))
+    else:
+        data = _archive(compiled, manifest)
+    try:
+        with _atomic(Path(path)) as file:
+            file.write(data)
+    except OSError as problem:
+        raise ProgramError(
+            f"cannot write {os.fspath(path)}: {problem.strerror}; nothing was changed"
+        ) from problem
+
+
+def load(path: str | os.PathLike[str]) -> Compiled:
+    """Reads what `Compiled.save` wrote.
+
+    Raises:
+        ProgramError: the file is missing, damaged, of another kind or too new.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except OSError as problem:
+        raise ProgramError(f"cannot read {os.fspath(path)}: {problem.strerror}") from problem
+    try:
+        if data.startswith(b"PK"):
+            return _from_archive(data)
+        return _from_container(data)
+    except ProgramError as problem:
+        raise ProgramError(f"{os.fspath(path)}: {problem}") from problem
+    except (KeyError, TypeError, ValueError, zipfile.BadZipFile) as problem:
+        raise ProgramError(
+            f"{os.fspath(path)}: expected a compiled model, got a damaged one ({problem}); "
+            "compile and save it again"
+        ) from problem
+
+
+def _manifest(compiled: Compiled) -> dict[str, Any]:
+    return {
+        "version": VERSION,
+        "target": None if compiled.target is None else compiled.target.canonical_json,
+        "inputs": [dataclasses.asdict(spec) for spec in compiled.inputs],
+        "outputs": [dataclasses.asdict(spec) for spec in compiled.outputs],
+        "structure": compiled.structure.to_json(),
+        "steps": [dataclasses.asdict(step) for step in compiled.steps],
+        "results": list(compiled.results),
+        "facts": dataclasses.asdict(compiled.facts),
+        "programs": list(compiled.programs),
+    }
+
+
+def _from_manifest(
+    manifest: dict[str, Any],
+    programs: dict[str, bytes],
+    host_text: str,
+    host_constants: dict[str, bytes],
+) -> Compiled:
+    from asic.target import Target
+
+    if manifest["version"] > VERSION:
+        raise ProgramError(
+            f"expected a model of version {VERSION} or older, got version "
+            f"{manifest['version']}; update asic-mlir"
+        )
+    target = manifest["target"]
+    facts = dict(manifest["facts"])
+    facts["fallbacks"] = tuple(facts["fallbacks"])
+    return Compiled(
+        target=None if target is None else Target.from_yaml(target, "saved model"),
+        inputs=_specs(manifest["inputs"]),
+        outputs=_specs(manifest["outputs"]),
+        structure=Structure.from_json(manifest["structure"]),
+        steps=tuple(
+            Step(s["function"], s["on_host"], tuple(s["inputs"]), tuple(s["outputs"]))
+            for s in manifest["steps"]
+        ),
+        results=tuple(manifest["results"]),
+        programs=programs,
+        host_text=host_text,
+        host_constants=host_constants,
+        facts=Facts(**facts),
+    )
+
+
+def _specs(entries: list[dict[str, Any]]) -> tuple[TensorSpec, ...]:
+    return tuple(TensorSpec(e["name"], tuple(e["shape"]), e["dtype"]) for e in entries)
+
+
+def _archive(compiled: Compiled, manifest: dict[str, Any]) -> bytes:
+    """A zip archive; its bytes depend on nothing but the model."""
+    parts: dict[str, bytes] = {_MANIFEST: json.dumps(manifest, sort_keys=True).encode()}
+    for name, program in compiled.programs.items():
+        parts[f"programs/{name}"] = program
+    if compiled.host_text:
+        parts[_HOST] = compiled.host_text.encode()
+    for name, constant in sorted(compiled.host_constants.items()):
+        parts[f"constants/{name}"] = constant
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, data in parts.items():
+            archive.writestr(zipfile.ZipInfo(name), data)
+    return buffer.getvalue()
+
+
+def _from_archive(data: bytes) -> Compiled:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        damaged = archive.testzip()
+        if damaged is not None:
+            raise ProgramError(f"expected intact parts, got damage in '{damaged}'")
+        names = archive.namelist()
+        if _MANIFEST not in names:
+            raise ProgramError("expected a compiled model, got another zip archive")
+        manifest = json.loads(archive.read(_MANIFEST))
+
+        def below(folder: str) -> dict[str, bytes]:
+            return {n.removeprefix(folder): archive.read(n) for n in names if n.startswith(folder)}
+
+        programs = below("programs/")
+        host_text = archive.read(_HOST).decode() if _HOST in names else ""
+        return _from_manifest(manifest, programs, host_text, below("constants/"))
+
+
+def _from_container(data: bytes) -> Compiled:
+    extra = _core.Machine.load(data).describe()["meta"]
+    extra = extra.get("extra", extra)
+    if _KEY not in extra:
+        raise ProgramError(
+            "expected a program saved by asic, got one without the model's names; "
+            "run it with asic-run"
+        )
+    manifest = extra[_KEY]
+    (name,) = manifest["programs"]
+    return _from_manifest(manifest, {name: data}, "", {})
+
+
+@contextlib.contextmanager
+def _atomic(path: Path) -> Iterator[IO[bytes]]:
+    """A file that takes the place of `path` when everything has been written."""
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Nested inputs and outputs (pytrees), as text in a file and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from asic.errors import ProgramError
+
+
+@dataclass(frozen=True)
+class Structure:
+    """How a model's inputs and outputs are nested.
+
+    Attributes:
+        inputs: torch's tree spec of (args, kwargs); None: flat positional arguments.
+        outputs: torch's tree spec of the results; None: a tuple, or the tensor itself
+            when there is one.
+    """
+
+    inputs: Any = None
+    outputs: Any = None
+
+    def to_json(self) -> dict[str, str | None]:
+        """Both specs as text.
+
+        Raises:
+            ProgramError: the model returns a class that torch cannot write down.
+        """
+        from torch.utils import _pytree as pytree
+
+        def dump(spec: Any) -> str | None:
+            return None if spec is None else str(pytree.treespec_dumps(spec))
+
+        try:
+            return {"inputs": dump(self.inputs), "outputs": dump(self.outputs)}
+        except (NotImplementedError, TypeError, ValueError) as problem:
+            raise ProgramError(
+                f"cannot save how inputs and outputs are nested: {problem}; register the "
+                "class with torch.utils._pytree, or return tuples, lists or dicts"
+            ) from problem
+
+    @staticmethod
+    def from_json(texts: dict[str, str | None]) -> Structure:
+        """The inverse of `to_json`."""
+
+        def read(text: str | None) -> Any:
+            if text is None:
+                return None
+            from torch.utils import _pytree as pytree
+
+            return pytree.treespec_loads(text)
+
+        return Structure(read(texts.get("inputs")), read(texts.get("outputs")))
+
+    def flatten(self, args: Sequence[Any], kwargs: dict[str, Any], count: int) -> list[Any]:
+        """The input tensors in order.
+
+        Raises:
+            ProgramError: the arguments are not nested as at compile time.
+        """
+        if self.inputs is None:
+            if kwargs or len(args) != count:
+                raise ProgramError(
+                    f"expected {count} positional inputs, got {len(args)} and "
+                    f"{len(kwargs)} by keyword"
+                )
+            return list(args)
+        from torch.utils import _pytree as pytree
+
+        expected = self.inputs
+        leaves, spec = pytree.tree_flatten((tuple(args), kwargs))
+        if spec == expected:
+            return leaves
+        # Keyword arguments may come in another order.
+        ordered = {name: kwargs[name] for name in self._keywords(expected) if name in kwargs}
+        if len(ordered) == len(kwargs):
+            leaves, spec = pytree.tree_flatten((tuple(args), ordered))
+            if spec == expected:
+                return leaves
+        raise ProgramError(
+            f"expected inputs nested as {_describe(expected)}, got {_describe(spec)}; "
+            "call the compiled model as the model was called at compile time"
+        )
+
+    @staticmethod
+    def _keywords(spec: Any) -> list[str]:
+        return [str(name) for name in spec.child(1).context or ()]
+
+    def unflatten(self, leaves: Sequence[Any]) -> Any:
+        """The outputs as the model returns them."""
+        if self.outputs is None:
+            return leaves[0] if len(leaves) == 1 else tuple(leaves)
+        from torch.utils import _pytree as pytree
+
+        return pytree.tree_unflatten(list(leaves), self.outputs)
+
+
+def _describe(spec: Any) -> str:
+    """The nesting as a person writes it: args (*, *), kwargs {mask: *}."""
+    from torch.utils import _pytree as pytree
+
+    tree = pytree.tree_unflatten(["*"] * spec.num_leaves, spec)
+    return str(tree).replace("'*'", "*")

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Tensors at the border of a compiled model: names, types, torch and NumPy."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from asic.errors import ProgramError
+
+Array = np.ndarray[Any, Any]
+
+#: MLIR's element types and NumPy's names.
+_NUMPY_NAMES = {
+    "f32": "float32",
+    "f16": "float16",
+    "bf16": "bfloat16",
+    "f64": "float64",
+    "f8E4M3FN": "float8_e4m3fn",
+    "f8E5M2": "float8_e5m2",
+    "i1": "bool",
+    "i8": "int8",
+    "i16": "int16",
+    "i32": "int32",
+    "i64": "int64",
+    "ui8": "uint8",
+    "si8": "int8",
+}
+
+
+def numpy_dtype(name: str) -> np.dtype[Any]:
+    """The NumPy dtype of an MLIR or NumPy type name, e.g. "bf16" or "float32"."""
+    name = _NUMPY_NAMES.get(name, name)
+    if name.startswith(("bfloat", "float8", "float4")):
+        import ml_dtypes
+
+        kind: np.dtype[Any] = np.dtype(getattr(ml_dtypes, name))
+        return kind
+    return np.dtype(name)
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """Name, shape and NumPy dtype name of an input or output."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+    @property
+    def numpy(self) -> np.dtype[Any]:
+        """The dtype as NumPy has it."""
+        return numpy_dtype(self.dtype)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the whole tensor."""
+        return int(np.prod(self.shape, dtype=np.int64)) * self.numpy.itemsize
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.dtype}{list(self.shape)}"
+
+
+def is_torch(value: Any) -> bool:
+    """Whether `value` is a torch tensor, without importing torch to find out."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
+
+
+def to_array(value: Any) -> Array:
+    """A torch tensor or anything that NumPy understands, as an array."""
+    if not is_torch(value):
+        return np.asarray(value)
+    from asic.frontend.weights import to_numpy
+
+    return to_numpy(value)
+
+
+def to_torch(array: Array) -> Any:
+    """The array as a torch tensor that owns it."""
+    import torch
+
+    name = array.dtype.name
+    if name in ("bfloat16",) or name.startswith("float8"):
+        carrier = np.int16 if array.dtype.itemsize == 2 else np.uint8
+        return torch.from_numpy(array.view(carrier)).view(getattr(torch, name))
+    return torch.from_numpy(array)
+
+
+def check_input(value: Any, spec: TensorSpec) -> Array:
+    """`value` as a contiguous array of exactly the shape and dtype of `spec`.
+
+    Raises:
+        ProgramError: shape or dtype differ; nothing is converted silently.
+    """
+    array = to_array(value)
+    if array.dtype != spec.numpy:
+        raise ProgramError(
+            f"expected {spec.dtype} for input '{spec.name}', got {array.dtype.name}; "
+            f"convert it first"
+        )
+    if array.shape != spec.shape:
+        raise ProgramError(
+            f"expected shape {list(spec.shape)} for input '{spec.name}', got "
+            f"{list(array.shape)}; the program was compiled for one shape"
+        )
+    return np.ascontiguousarray(array)
+
+
+def raw(array: Array) -> Array:
+    """The bytes of a contiguous array, shared."""
+    return array.reshape(-1).view(np.uint8)

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Does the compiled model say what the PyTorch model says?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from asic.compiled import Compiled
+from asic.errors import ProgramError
+from asic.tensors import Array, to_array
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first element that differs.
+
+    Attributes:
+        reference: what the model was compared with.
+        sample: number of the input.
+        output: name of the output.
+        index: position of the element.
+        expected, actual: both values.
+        count: elements of this output that differ.
+        size: elements of this output.
+    """
+
+    reference: str
+    sample: int
+    output: str
+    index: tuple[int, ...]
+    expected: Any
+    actual: Any
+    count: int
+    size: int
+
+    def __str__(self) -> str:
+        place = ", ".join(str(i) for i in self.index)
+        return (
+            f"{self.reference}: sample {self.sample}, output '{self.output}'[{place}]: expected "
+            f"{self.expected}, got {self.actual} ({self.count} of {self.size} elements differ)"
+        )
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Outcome of `verify`; true when every output was equal."""
+
+    samples: int
+    references: tuple[str, ...]
+    first: Difference | None = None
+    sqnr_db: float = float("inf")
+
+    def __bool__(self) -> bool:
+        return self.first is None
+
+    def __str__(self) -> str:
+        if self.first is None:
+            return f"{self.samples} samples agree with {' and '.join(self.references)}"
+        return f"{self.first}; signal to error {self.sqnr_db:.1f} dB"
+
+
+def verify(
+    compiled: Compiled,
+    data: Iterable[Any],
+    reference: Callable[..., Any] | None = None,
+    *,
+    rtol: float | None = None,
+    atol: float | None = None,
+) -> Verification:
+    """Compares a compiled model with what it should compute and prints the outcome.
+
+    Args:
+        compiled: the model.
+        data: iterable of input tuples.
+        reference: what is right: a PyTorch model or another `Compiled`. None takes the
+            model compiled for this computer and, for a quantised one, the exact integer
+            reference in PyTorch.
+        rtol, atol: as `numpy.allclose`; None asks for equal bits of a quantised model and
+            allows 1e-3 of a float model, whose sums may be ordered differently.
+
+    Raises:
+        ProgramError: there is nothing to compare with.
+    """
+    references = _references(compiled) if reference is None else {"reference": reference}
+    exact = compiled.source is not None and compiled.source.program is not None
+    rtol = rtol if rtol is not None else 0.0 if exact else 1e-3
+    atol = atol if atol is not None else 0.0 if exact else 1e-3
+    samples = [item if isinstance(item, tuple) else (item,) for item in data]
+    if not samples:
+        raise ProgramError("expected data to compare on, got none; pass input tuples")
+    error, signal, first = 0.0, 0.0, None
+    for number, args in enumerate(samples):
+        actual = _leaves(compiled(*args))
+        for title, call in references.items():
+            expected = _leaves(_call(call, args))
+            if len(expected) != len(actual):
+                raise ProgramError(f"expected {len(expected)} outputs, got {len(actual)}")
+            for name, want, got in zip(compiled.output_names, expected, actual, strict=True):
+                error += float(np.sum((want.astype(np.float64) - got.astype(np.float64)) ** 2))
+                signal += float(np.sum(want.astype(np.float64) ** 2))
+                first = first or _compare(title, number, name, want, got, rtol, atol)
+    sqnr = 10 * np.log10(signal / error) if error > 0 and signal > 0 else float("inf")
+    outcome = Verification(len(samples), tuple(references), first, float(sqnr))
+    print(outcome)
+    return outcome
+
+
+def _references(compiled: Compiled) -> dict[str, Callable[..., Any]]:
+    """Everything that the model can be compared with."""
+    references: dict[str, Callable[..., Any]] = {"cpu": compiled.on_host()}
+    if compiled.source is not None and compiled.source.program is not None:
+        from asic.quantization.reference import Reference
+
+        rounding = compiled.target.requant.default if compiled.target else "sr"
+        references["PyTorch integers"] = Reference(compiled.source.program, rounding)
+    return references
+
+
+def _call(reference: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    import torch
+
+    if isinstance(reference, Compiled):
+        return reference(*args)
+    with torch.no_grad():
+        return reference(*(torch.as_tensor(arg) for arg in args))
+
+
+def _leaves(value: Any) -> list[Array]:
+    from torch.utils import _pytree as pytree
+
+    return [to_array(leaf) for leaf in pytree.tree_leaves(value)]
+
+
+def _compare(
+    reference: str, sample: int, name: str, want: Array, got: Array, rtol: float, atol: float
+) -> Difference | None:
+    if want.shape != got.shape:
+        return Difference(reference, sample, name, (), want.shape, got.shape, got.size, want.size)
+    if rtol or atol:
+        equal = np.isclose(want, got, rtol=rtol, atol=atol, equal_nan=True)
+    else:
+        equal = (want == got) | ((want != want) & (got != got))
+    if bool(equal.all()):
+        return None
+    index = tuple(int(i) for i in np.argwhere(~equal)[0])
+    wrong = int(equal.size - np.count_nonzero(equal))
+    return Difference(reference, sample, name, index, want[index], got[index], wrong, want.size)

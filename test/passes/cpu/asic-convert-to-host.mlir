@@ -1,0 +1,70 @@
+// RUN: asic-opt %s --asic-convert-to-host | FileCheck %s
+
+#id = affine_map<(d0) -> (d0)>
+
+// Single round: one addition of half in 64 bits, then saturation.
+// CHECK-LABEL: func.func @rescale_sr
+// CHECK-NOT: asic.rescale
+// CHECK: arith.extsi %{{.*}} : i32 to i64
+// CHECK: arith.muli %{{.*}} : i64
+// CHECK: arith.shrsi %{{.*}} : i64
+// CHECK: arith.maxsi
+// CHECK: arith.minsi
+// CHECK: arith.trunci %{{.*}} : i64 to i32
+func.func @rescale_sr(%x: i32, %m: i32, %s: i8) -> i32 {
+  %0 = asic.rescale %x, %m, %s rounding <sr> : i32
+  return %0 : i32
+}
+
+// Double round looks at the sign and at the shift.
+// CHECK-LABEL: func.func @rescale_dr
+// CHECK: arith.cmpi sge
+// CHECK: arith.select
+// CHECK: arith.cmpi sgt
+// CHECK: arith.select
+func.func @rescale_dr(%x: i32, %m: i32, %s: i8) -> i32 {
+  %0 = asic.rescale %x, %m, %s rounding <dr> : i32
+  return %0 : i32
+}
+
+// The multiplier's bits are the scale.
+// CHECK-LABEL: func.func @rescale_f32
+// CHECK: arith.bitcast %{{.*}} : i32 to f32
+// CHECK: math.roundeven
+func.func @rescale_f32(%x: i32, %m: i32, %s: i8) -> i32 {
+  %0 = asic.rescale %x, %m, %s rounding <f32> : i32
+  return %0 : i32
+}
+
+// A matrix product: one rounding per step, and the loop over columns, which is
+// contiguous in the weights and the result, goes inside.
+// CHECK-LABEL: func.func @matmul
+// CHECK: iterator_types = ["parallel", "reduction", "parallel"]
+// CHECK: math.fma
+func.func @matmul(%a: tensor<4x8xf32>, %b: tensor<8x16xf32>, %c: tensor<4x16xf32>) -> tensor<4x16xf32> {
+  %0 = linalg.matmul ins(%a, %b : tensor<4x8xf32>, tensor<8x16xf32>)
+      outs(%c : tensor<4x16xf32>) -> tensor<4x16xf32>
+  return %0 : tensor<4x16xf32>
+}
+
+// A row sum has nothing contiguous to put inside: the order stays.
+// CHECK-LABEL: func.func @row_sum
+// CHECK: iterator_types = ["parallel", "reduction"]
+func.func @row_sum(%a: tensor<4x8xf32>, %c: tensor<4xf32>) -> tensor<4xf32> {
+  %0 = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0)>],
+      iterator_types = ["parallel", "reduction"]}
+      ins(%a : tensor<4x8xf32>) outs(%c : tensor<4xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %1 = arith.addf %out, %in : f32
+    linalg.yield %1 : f32
+  } -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+// CHECK-LABEL: func.func @concat
+// CHECK-NOT: tensor.concat
+// CHECK-COUNT-2: tensor.insert_slice
+func.func @concat(%a: tensor<2x4xf32>, %b: tensor<3x4xf32>) -> tensor<5x4xf32> {
+  %0 = tensor.concat dim(0) %a, %b : (tensor<2x4xf32>, tensor<3x4xf32>) -> tensor<5x4xf32>
+  return %0 : tensor<5x4xf32>
+}

@@ -1,0 +1,86 @@
+// RUN: asic-opt %s --split-input-file --asic-fold-boundary | FileCheck %s
+
+#nchw = affine_map<(d0, d1, d2, d3) -> (d0, d3, d1, d2)>
+#id = affine_map<(d0, d1, d2, d3) -> (d0, d1, d2, d3)>
+
+// A quantised, permuted input: the zero point moves the clamp's bounds.
+// CHECK-LABEL: func.func @main
+// CHECK: %[[Q:.*]] = builtin.unrealized_conversion_cast %{{.*}} : tensor<1x3x8x8xf32> to tensor<1x8x8x3xi8>
+// CHECK-SAME: hi = 127 : i64, lo = -128 : i64, permutation = array<i64: 0, 2, 3, 1>, scale = 5.000000e-02 : f64
+// CHECK-SAME: shape = array<i64: 1, 3, 8, 8>, type = f32, zero_point = -3 : i64
+// CHECK-NEXT: return %[[Q]]
+func.func @main(%x: tensor<1x3x8x8xf32>) -> tensor<1x8x8x3xi8> {
+  %inverse = arith.constant 2.0e+01 : f32
+  %lo = arith.constant -1.25e+02 : f32
+  %hi = arith.constant 1.3e+02 : f32
+  %zero = arith.constant -3 : i32
+  %e = tensor.empty() : tensor<1x8x8x3xi8>
+  %q = linalg.generic {indexing_maps = [#nchw, #id],
+      iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%x : tensor<1x3x8x8xf32>) outs(%e : tensor<1x8x8x3xi8>) {
+  ^bb0(%a: f32, %b: i8):
+    %0 = arith.mulf %a, %inverse : f32
+    %1 = math.roundeven %0 : f32
+    %2 = arith.maximumf %1, %lo : f32
+    %3 = arith.minimumf %2, %hi : f32
+    %4 = arith.fptosi %3 : f32 to i32
+    %5 = arith.addi %4, %zero : i32
+    %6 = arith.trunci %5 : i32 to i8
+    linalg.yield %6 : i8
+  } -> tensor<1x8x8x3xi8>
+  return %q : tensor<1x8x8x3xi8>
+}
+
+// -----
+
+#id2 = affine_map<(d0, d1) -> (d0, d1)>
+
+// A dequantised output; the op that makes the integers stays.
+// CHECK-LABEL: func.func @main
+// CHECK: %[[INT:.*]] = linalg.generic
+// CHECK: %[[Y:.*]] = builtin.unrealized_conversion_cast %[[INT]]
+// CHECK-SAME: {asic.boundary = {hi = 127 : i64, lo = -128 : i64, scale = 5.000000e-01 : f64
+// CHECK-SAME: zero_point = 4 : i64
+// CHECK: return %[[Y]]
+func.func @main(%x: tensor<2x4xi8>) -> tensor<2x4xf32> {
+  %zero = arith.constant 4 : i32
+  %scale = arith.constant 0.5 : f32
+  %e8 = tensor.empty() : tensor<2x4xi8>
+  %e = tensor.empty() : tensor<2x4xf32>
+  %n = linalg.generic {indexing_maps = [#id2, #id2], iterator_types = ["parallel", "parallel"]}
+      ins(%x : tensor<2x4xi8>) outs(%e8 : tensor<2x4xi8>) {
+  ^bb0(%a: i8, %b: i8):
+    %0 = arith.muli %a, %a : i8
+    linalg.yield %0 : i8
+  } -> tensor<2x4xi8>
+  %y = linalg.generic {indexing_maps = [#id2, #id2], iterator_types = ["parallel", "parallel"]}
+      ins(%n : tensor<2x4xi8>) outs(%e : tensor<2x4xf32>) {
+  ^bb0(%a: i8, %b: f32):
+    %0 = arith.extsi %a : i8 to i32
+    %1 = arith.subi %0, %zero : i32
+    %2 = arith.sitofp %1 : i32 to f32
+    %3 = arith.mulf %2, %scale : f32
+    linalg.yield %3 : f32
+  } -> tensor<2x4xf32>
+  return %y : tensor<2x4xf32>
+}
+
+// -----
+
+#id3 = affine_map<(d0) -> (d0)>
+
+// An elementwise op that is no conversion stays: the runtime only copies.
+// CHECK-LABEL: func.func @main
+// CHECK-NOT: unrealized_conversion_cast
+// CHECK: linalg.generic
+func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %two = arith.constant 2.0 : f32
+  %e = tensor.empty() : tensor<4xf32>
+  %y = linalg.generic {indexing_maps = [#id3, #id3], iterator_types = ["parallel"]}
+      ins(%x : tensor<4xf32>) outs(%e : tensor<4xf32>) {
+  ^bb0(%a: f32, %b: f32):
+    %0 = arith.mulf %a, %two : f32
+    linalg.yield %0 : f32
+  } -> tensor<4xf32>
+  return %y : tensor<4xf32>
+}
