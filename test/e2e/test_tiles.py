@@ -32,7 +32,7 @@ def check(module: TileModule, target: str) -> None:
     """Every way to run the program gives the expected bytes without a fault."""
     machine = _core.Machine.load(encode(module, target))
     for options in ({"mode": "functional", "check": True}, {"mode": "timed", "check": True},
-                    *({"mode": "asynchronous", "seed": seed} for seed in range(4))):
+                    *({"mode": "async", "seed": seed} for seed in range(4))):
         result = machine.run(module.inputs, **options)
         assert result["fault"] is None, (options, result["fault"])
         for name, expected in module.expected.items():
