@@ -168,6 +168,69 @@ def VerifyPartitionPass : Pass<"asic-verify-partition", "ModuleOp"> {
 // accel: plan, tile, bufferize, asic, schedule, isa, program
 //===----------------------------------------------------------------------===//
 
+def PlanPass : Pass<"asic-plan", "func::FuncOp"> {
+  let summary = "choose groups, tile sizes and loop orders";
+  let description = [{
+    Policy only. Each contraction with the elementwise op behind it and the pads and initial values in front
+    of it, and every other generic with its pads, becomes a group (`asic.group` on each
+    op). For each group the tile sizes of its result, the chunks of its reduction and the loop
+    order are chosen by exhaustive search over a bounded set with the cost functions of the target,
+    within SRAM (double-buffered) and ACC; the choice is `#asic.plan` on the group's last op.
+
+    Before: the form after quantize, in an accelerator function. After: every generic is in a group.
+  }];
+  let dependentDialects = ["AsicDialect", "linalg::LinalgDialect",
+                           "tensor::TensorDialect"];
+}
+
+def TilePass : Pass<"asic-tile", "func::FuncOp"> {
+  let summary = "cut groups into straight-line tiles";
+  let description = [{
+    Mechanism only: does what `#asic.plan` says. Every tile is made through TilingInterface at
+    constant offsets; producers inside the group are made again for each tile; chunks
+    of a reduction are a chain in ascending order; tiles are inserted into one tensor per group. A slice that the
+    previous tile has used already is used again, so that a stationary operand is loaded once.
+
+    ```mlir
+    %y = linalg.generic … {asic.plan = #asic.plan<… tile = [1, 8, 56, 64] …>}
+    // =>
+    %0 = tensor.empty() {asic.space = #asic.space<dram>}
+    %x0 = tensor.extract_slice %x[0, 0, 0, 0] [1, 8, 56, 64] [1, 1, 1, 1]
+    %y0 = linalg.generic … ins(%x0)
+    %1 = tensor.insert_slice %y0 into %0[0, 0, 0, 0] …
+    ```
+  }];
+  let dependentDialects = ["AsicDialect", "affine::AffineDialect",
+                           "arith::ArithDialect", "linalg::LinalgDialect",
+                           "tensor::TensorDialect"];
+}
+
+def BufferizePass : Pass<"asic-bufferize", "func::FuncOp"> {
+  let summary = "place tensors in the memories of the machine";
+  let description = [{
+    One linear walk. Arguments, results, constants and what passes between groups are memrefs in `dram`;
+    tiles are loaded into `sram`, sums live in `acc`, other results in `sram`; insert_slice becomes a
+    copy. Slices of constants are constants of their own, contiguous. Contractions become `asic.contract`: their
+    padding is not stored, and the fill or broadcast that starts the sum becomes its bias; a sum that another
+    op has begun is accumulated. Other padding is a fill and a copy.
+
+    Before: straight-line tiles. After: asic.contract and linalg on memrefs with `#asic.space`, no tensors.
+  }];
+  let dependentDialects = ["AsicDialect", "linalg::LinalgDialect",
+                           "memref::MemRefDialect"];
+}
+
+def LowerToAsicPass : Pass<"asic-lower-to-asic", "func::FuncOp"> {
+  let summary = "turn what is left of linalg into tile operations";
+  let description = [{
+    Generics become `asic.map` (the fill that starts a reduction becomes its `init`), copies `asic.copy`,
+    fills `asic.fill`. Constants from outside a body move into it.
+
+    Before: the form after bufferize. After: only tile operations touch memory.
+  }];
+  let dependentDialects = ["AsicDialect"];
+}
+
 def SchedulePass : Pass<"asic-schedule", "func::FuncOp"> {
   let summary = "choose engines, stream order and on-chip addresses";
   let description = [{

@@ -5,6 +5,7 @@
 #include "dialects/Isa/Isa.h"
 #include "passes/Passes.h"
 #include "passes/accel/Backend.h"
+#include "passes/accel/Tiling.h"
 #include "passes/cpu/Cpu.h"
 #include "passes/normalize/Normalize.h"
 #include "passes/partition/Partition.h"
@@ -45,6 +46,20 @@ const Phase phases[] = {
     {"partition", buildPartition,
      [](OpPassManager &pm) { pm.addPass(createVerifyPartitionPass()); },
      /*accelerator=*/false},
+    {"plan",
+     [](OpPassManager &pm, const PipelineOptions &) { buildPlanPhase(pm); },
+     nullptr, /*accelerator=*/true},
+    {"tile",
+     [](OpPassManager &pm, const PipelineOptions &) { buildTilePhase(pm); },
+     nullptr, /*accelerator=*/true},
+    {"bufferize",
+     [](OpPassManager &pm, const PipelineOptions &) {
+       buildBufferizePhase(pm);
+     },
+     nullptr, /*accelerator=*/true},
+    {"asic",
+     [](OpPassManager &pm, const PipelineOptions &) { buildAsicPhase(pm); },
+     nullptr, /*accelerator=*/true},
     {"schedule",
      [](OpPassManager &pm, const PipelineOptions &) {
        buildSchedulePipeline(pm);
