@@ -130,12 +130,7 @@ def normalize(
         # The guards are in the graph already; a second trace would specialise them.
         return program.run_decompositions({})  # type: ignore[no-any-return]
     with torch.no_grad():
-        module = program.module()
-        fold.drop_assertions(module)
-        fold.fold_batch_norm(module)
-        fold.drop_unused(module)
-        program = export(module, args, kwargs, dynamic_shapes).run_decompositions(recurrent())
-        module = program.module()
+        module = program.run_decompositions(recurrent()).module()
         fold.drop_assertions(module)
         fold.fold_batch_norm(module)
         recover_linear(module)
