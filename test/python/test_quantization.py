@@ -24,8 +24,10 @@ from benchmarks.nets import digits
 
 Q = "quantized_decomposed.quantize_per_tensor.default"
 DQ = "quantized_decomposed.dequantize_per_tensor.default"
-IMAGE = (torch.randn(1, 8, 6, 6),)
-IMAGES = [(torch.randn(1, 8, 6, 6, generator=torch.Generator().manual_seed(i)),) for i in range(4)]
+IMAGES = [
+    (torch.randn(1, 8, 6, 6, generator=torch.Generator().manual_seed(seed)),) for seed in range(4)
+]
+IMAGE = IMAGES[0]
 
 
 def sqnr(expected: Tensor, got: Tensor) -> float:

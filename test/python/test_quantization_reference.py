@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from asic.errors import CompileError
+from asic.frontend.importer import mark_normalized
 from asic.quantization import reference
 
 q_op = torch.ops.quantized_decomposed.quantize_per_tensor.default
@@ -66,7 +67,7 @@ def clamp(value: int, low: int = -128, high: int = 127) -> int:
 
 
 def export(model: nn.Module, *inputs: Tensor) -> ExportedProgram:
-    return torch.export.export(model.eval(), inputs, strict=False)
+    return mark_normalized(torch.export.export(model.eval(), inputs, strict=False))
 
 
 def run(

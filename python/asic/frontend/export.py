@@ -71,7 +71,7 @@ def export(
     try:
         with torch.no_grad(), warnings.catch_warnings():
             # nn.LSTM keeps a list of its own weights, which is of no consequence here.
-            warnings.filterwarnings("ignore", "The tensor attributes? self", UserWarning)
+            warnings.filterwarnings("ignore", ".*tensor attributes? self", UserWarning)
             return torch.export.export(
                 model, args, kwargs or {}, dynamic_shapes=dynamic_shapes, strict=False
             )

@@ -29,6 +29,8 @@ from asic.frontend.weights import WeightHooks, to_numpy
 #: Blobs in text start with their alignment, as four little-endian bytes.
 _ALIGNMENT = "40000000"
 
+_NORMALIZED = "asic.normalized"
+
 _RESOURCE = re.compile(r'dense_resource<"?([^">]+)"?>')
 
 
@@ -114,7 +116,8 @@ def import_model(
     program, args, kwargs = capture(model, args, kwargs, dynamic_shapes)
     if isinstance(model, ExportedProgram):
         dynamic_shapes = None
-    program = normalize(program, args, kwargs, dynamic_shapes)
+    if not is_normalized(program):
+        program = normalize(program, args, kwargs, dynamic_shapes)
     _check_dtypes(program, source_root)
     return _to_linalg(program, source_root)
 
@@ -137,7 +140,18 @@ def normalize(
         fold.fold_constants(module)
         integer_biases(module)
         fold.drop_unused(module)
-        return export(module, args, kwargs, dynamic_shapes)
+        return mark_normalized(export(module, args, kwargs, dynamic_shapes))
+
+
+def mark_normalized(program: ExportedProgram) -> ExportedProgram:
+    """Notes in the program that `normalize` has nothing left to do; returns it."""
+    program.graph_module.meta[_NORMALIZED] = True
+    return program
+
+
+def is_normalized(program: ExportedProgram) -> bool:
+    """Whether the program comes from `normalize`, or is as good as that."""
+    return bool(program.graph_module.meta.get(_NORMALIZED))
 
 
 def _check_dtypes(program: ExportedProgram, root: str | None) -> None:

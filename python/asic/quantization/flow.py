@@ -17,7 +17,7 @@ from asic.errors import CompileError
 from asic.frontend.bias import integer_biases, is_contraction
 from asic.frontend.export import capture, export
 from asic.frontend.fold import constant
-from asic.frontend.importer import normalize
+from asic.frontend.importer import mark_normalized, normalize
 from asic.quantization.config import Config
 from asic.quantization.observers import WeightObserver
 from asic.quantization.pt2e import convert_pt2e, prepare_pt2e
@@ -81,7 +81,7 @@ def convert(prepared: GraphModule) -> ExportedProgram:
     with _quiet():
         converted = convert_pt2e(prepared)
     integer_biases(converted)
-    return export(converted, args)
+    return mark_normalized(export(converted, args))
 
 
 def _make_room_for_biases(prepared: GraphModule) -> None:

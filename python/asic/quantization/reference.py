@@ -22,6 +22,7 @@ from torch.fx import Node
 from torch.utils import _pytree as pytree
 
 from asic.errors import CompileError
+from asic.frontend.importer import is_normalized, normalize
 from asic.quantization import numerics
 from asic.quantization.ops import (
     AVERAGES,
@@ -110,8 +111,8 @@ def run(
     """Outputs of a quantised program, in the pytree that the model returns.
 
     Args:
-        program: result of `asic.quantization.convert`, or any PT2E-converted program whose
-            biases are int32 (`asic.frontend.normalize` makes them so).
+        program: result of `asic.quantization.convert`, or any PT2E-converted program that
+            carries example inputs.
         inputs: positional inputs, as the model takes them.
         rounding: the target's rounding mode of requantisation.
         record: filled with the codes of every quantised tensor, by node name.
@@ -128,6 +129,9 @@ class Reference:
                 f"expected rounding to be one of {', '.join(numerics.ROUNDINGS)}, got {rounding!r}",
                 phase="quantize",
             )
+        if not is_normalized(program):
+            args, kwargs = program.example_inputs or ((), {})
+            program = normalize(program, args, kwargs)
         self.program = program
         self.rounding = rounding
         signature = program.graph_signature
