@@ -122,3 +122,37 @@ def test_dynamic_shape_that_the_model_fixes() -> None:
 
     batch = torch.export.Dim("batch", min=2, max=16)
     refuse("dynamic_shapes do not fit", Fixed(), dynamic_shapes=({0: batch},))
+
+
+def test_written_buffer() -> None:
+    class Counter(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("total", torch.zeros(2, 8))
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.total.add_(x)
+            return self.total * 2
+
+    refuse("writes to buffer 'total'; take the state as an input", Counter())
+
+
+def test_written_input() -> None:
+    class InPlace(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            x.add_(1)
+            return x * 2
+
+    refuse("writes to input 'x'", InPlace())
+
+
+def test_empty_input() -> None:
+    refuse(r"got shape \(0, 8\) for 'input'", nn.Linear(8, 8).eval(), (torch.zeros(0, 8),))
+
+
+def test_constant_output() -> None:
+    class Flag(nn.Module):
+        def forward(self, x: Tensor) -> dict[str, object]:
+            return {"y": x + 1, "flag": 3}
+
+    refuse("expected every output to be a tensor, got a constant", Flag())

@@ -118,6 +118,7 @@ def import_model(
         dynamic_shapes = None
     if not is_normalized(program):
         program = normalize(program, args, kwargs, dynamic_shapes)
+    _check_sizes(program)
     _check_dtypes(program, source_root)
     return _to_linalg(program, source_root)
 
@@ -133,7 +134,9 @@ def normalize(
         # The guards are in the graph already; a second trace would specialise them.
         return program.run_decompositions({})  # type: ignore[no-any-return]
     with torch.no_grad():
-        module = program.run_decompositions(recurrent()).module()
+        functional = program.run_decompositions(recurrent())
+        _check_state(functional)
+        module = functional.module()
         fold.drop_assertions(module)
         fold.fold_batch_norm(module)
         recover_linear(module)
@@ -152,6 +155,31 @@ def mark_normalized(program: ExportedProgram) -> ExportedProgram:
 def is_normalized(program: ExportedProgram) -> bool:
     """Whether the program comes from `normalize`, or is as good as that."""
     return bool(program.graph_module.meta.get(_NORMALIZED))
+
+
+def _check_state(program: ExportedProgram) -> None:
+    """Refuses models that write to their buffers or inputs."""
+    signature = program.graph_signature
+    for kind, written in (
+        ("buffer", signature.buffers_to_mutate),
+        ("input", signature.user_inputs_to_mutate),
+    ):
+        if written:
+            name = next(iter(written.values()))
+            raise error(
+                f"expected a model without side effects, got one that writes to {kind} "
+                f"'{name}'; take the state as an input and return its new value"
+            )
+
+
+def _check_sizes(program: ExportedProgram) -> None:
+    """Refuses inputs without elements."""
+    for info in _inputs(program):
+        if 0 in info.shape:
+            raise error(
+                f"expected inputs with elements, got shape {info.shape} for '{info.name}'; "
+                "pass an example of the size that the model is to be compiled for"
+            )
 
 
 def _check_dtypes(program: ExportedProgram, root: str | None) -> None:
