@@ -16,11 +16,13 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.nets.digits import DigitsCnn
+from benchmarks.nets.language import Gpt2Block, LlamaBlock, LlamaDecode, MiniLm
 from benchmarks.nets.mlp import Mlp
 from benchmarks.nets.mobilenet import MobileNetV2
 from benchmarks.nets.recurrent import LstmCell, LstmSequence
 from benchmarks.nets.resnet import resnet18, resnet50
 from benchmarks.nets.transformer import BertLayer, Encoder
+from benchmarks.nets.vision import UNet, VitB16, Yolo
 
 Inputs = tuple[Tensor, ...]
 _SEED = 2026
@@ -38,6 +40,16 @@ _NETS: dict[str, tuple[Callable[[], nn.Module], Callable[[], Inputs]]] = {
     "mobilenet_v2": (MobileNetV2, _image),
     "encoder": (Encoder, lambda: (torch.randn(1, 32, 128),)),
     "bert_layer": (BertLayer, lambda: (torch.randn(1, 128, 768),)),
+    "minilm": (MiniLm, lambda: (torch.randint(0, 30522, (1, 128)),)),
+    "gpt2_block": (Gpt2Block, lambda: (torch.randn(1, 128, 768),)),
+    "llama_block": (LlamaBlock, lambda: (torch.randn(1, 128, 1024),)),
+    "llama_decode": (
+        LlamaDecode,
+        lambda: (torch.randn(1, 1, 1024), torch.randn(1, 4, 127, 64), torch.randn(1, 4, 127, 64)),
+    ),
+    "vit_b16": (VitB16, _image),
+    "unet": (UNet, lambda: _image(128)),
+    "yolo": (Yolo, lambda: _image(320)),
     "lstm_cell": (LstmCell, lambda: (torch.randn(1, 64), torch.zeros(1, 128), torch.zeros(1, 128))),
     "lstm": (LstmSequence, lambda: (torch.randn(1, 8, 64),)),
 }

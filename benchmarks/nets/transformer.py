@@ -9,9 +9,10 @@ from torch import Tensor, nn
 class SelfAttention(nn.Module):
     """Multi-head self-attention on (batch, tokens, width)."""
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, causal: bool = False) -> None:
         super().__init__()
         self.heads = heads
+        self.causal = causal
         self.query = nn.Linear(width, width)
         self.key = nn.Linear(width, width)
         self.value = nn.Linear(width, width)
@@ -24,7 +25,7 @@ class SelfAttention(nn.Module):
             return y.view(batch, tokens, self.heads, width // self.heads).transpose(1, 2)
 
         q, k, v = split(self.query(x)), split(self.key(x)), split(self.value(x))
-        y = nn.functional.scaled_dot_product_attention(q, k, v)
+        y = nn.functional.scaled_dot_product_attention(q, k, v, is_causal=self.causal)
         return self.out(y.transpose(1, 2).reshape(batch, tokens, width))
 
 
@@ -42,6 +43,22 @@ class EncoderLayer(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.norm1(x + self.attention(x))
         return self.norm2(x + self.down(nn.functional.gelu(self.up(x))))
+
+
+class PreNormLayer(nn.Module):
+    """Attention and feed-forward, each with a layer norm in front and a residual around."""
+
+    def __init__(self, width: int, heads: int, hidden: int, causal: bool = False) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(width)
+        self.attention = SelfAttention(width, heads, causal)
+        self.norm2 = nn.LayerNorm(width)
+        self.up = nn.Linear(width, hidden)
+        self.down = nn.Linear(hidden, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.attention(self.norm1(x))
+        return x + self.down(nn.functional.gelu(self.up(self.norm2(x)), approximate="tanh"))
 
 
 class Encoder(nn.Module):
