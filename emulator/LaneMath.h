@@ -189,7 +189,7 @@ static inline float sinQuadrant(double r, int64_t quadrant) {
   s = fma64(s, r2, -0x1.a01a01a01a01ap-13);
   s = fma64(s, r2, 0x1.1111111111111p-7);
   s = fma64(s, r2, -0x1.5555555555555p-3);
-  s = fma64(s * r2, r, r);
+  s = r * fma64(s, r2, 1.0);
   double c = 0x1.ae7f3e733b81fp-45;
   c = fma64(c, r2, -0x1.93974a8c07c9dp-37);
   c = fma64(c, r2, 0x1.1eed8eff8d898p-29);
@@ -217,7 +217,6 @@ static inline uint32_t sinCosBits(uint32_t a, int64_t shift) {
   double r = fma64(-k, 0x1.1a62633145c07p-54, fma64(-k, 0x1.921fb54442d18p+0, d));
   uint32_t result =
       bitsAs<uint32_t>(sinQuadrant(r, roundSmallInt(turns) + shift));
-  // sin(-0) is -0; the sum above gives it too, as r keeps the sign of d.
   return finite ? result : kCanonicalNaN;
 }
 
