@@ -55,7 +55,8 @@ struct AllocateDramPass
     FailureOr<::asic::TargetModel> target = readTarget(function);
     if (failed(target))
       return signalPassFailure();
-    FailureOr<ScheduleModel> model = buildScheduleModel(function, *target);
+    FailureOr<ScheduleModel> model =
+        buildScheduleModel(function, *target, ModelDetail::footprints);
     if (failed(model) || failed(DramAllocator(function, *model).run()))
       return signalPassFailure();
   }
@@ -100,7 +101,8 @@ void DramAllocator::placeBorder() {
       continue;
     Value base = getBufferBase(result);
     if (!placed.contains(base))
-      setAddress(base, append(getBufferBytes(cast<MemRefType>(base.getType()))));
+      setAddress(base,
+                 append(getBufferBytes(cast<MemRefType>(base.getType()))));
   }
 }
 
@@ -121,14 +123,12 @@ LogicalResult DramAllocator::placeScratch() {
   for (unsigned position = 0; position < model.ops.size(); ++position) {
     for (unsigned number : first[position]) {
       const ScheduleBuffer &buffer = model.buffers[number];
-      auto place =
-          memory.allocate(buffer.bytes, position, Placement::tight);
+      auto place = memory.allocate(buffer.bytes, position, Placement::tight);
       if (!place)
         return model.ops[position].op->emitOpError(
                    "expected room for a buffer of ")
-               << buffer.bytes << " bytes in dram, got "
-               << memory.largestFree() << " of " << capacity
-               << " bytes free in one piece";
+               << buffer.bytes << " bytes in dram, got " << memory.largestFree()
+               << " of " << capacity << " bytes free in one piece";
       addresses[number] = place->address;
       setAddress(buffer.value, end + place->address);
     }

@@ -46,12 +46,11 @@ static std::optional<uint64_t> predict(const ScheduleModel &model,
 /// The attempts, the most promising first.
 static SmallVector<OrderOptions> getVariants(const ScheduleModel &model) {
   // Posts that nobody has waited for yet must fit a semaphore.
-  uint64_t limit =
-      std::min<uint64_t>(model.target->sync.maxValue,
-                         ::asic::isa::maxSyncCount);
+  uint64_t limit = std::min<uint64_t>(model.target->sync.maxValue,
+                                      ::asic::isa::maxSyncCount);
   OrderOptions base;
-  base.lookahead = std::clamp<int64_t>(int64_t(limit) - base.loadWindow, 1,
-                                       base.lookahead);
+  base.lookahead =
+      std::clamp<int64_t>(int64_t(limit) - base.loadWindow, 1, base.lookahead);
   SmallVector<OrderOptions> variants = {base};
   OrderOptions storesFirst = base;
   storesFirst.loadsFirst = false;
@@ -104,7 +103,8 @@ struct SchedulePass : public mlir::asic::impl::SchedulePassBase<SchedulePass> {
     FailureOr<::asic::TargetModel> target = readTarget(function);
     if (failed(target))
       return signalPassFailure();
-    FailureOr<ScheduleModel> model = buildScheduleModel(function, *target);
+    FailureOr<ScheduleModel> model =
+        buildScheduleModel(function, *target, ModelDetail::full);
     if (failed(model) || failed(Scheduler(function, *model).run()))
       return signalPassFailure();
   }
@@ -134,8 +134,8 @@ LogicalResult Scheduler::explain() {
   int64_t held = 0;
   for (unsigned holder : why.holders)
     held += model.buffers[holder].bytes;
-  uint64_t capacity = buffer.space == Space::acc ? target.acc.bytes
-                                                 : target.sram.bytes;
+  uint64_t capacity =
+      buffer.space == Space::acc ? target.acc.bytes : target.sram.bytes;
   InFlightDiagnostic diagnostic =
       model.ops[why.op].op->emitOpError("expected room for ")
       << buffer.bytes << " bytes in " << stringifySpace(buffer.space)
@@ -168,8 +168,7 @@ void Scheduler::assignTags() {
 
 void Scheduler::apply() {
   Builder builder(function.getContext());
-  for (auto [buffer, address] :
-       llvm::zip_equal(model.buffers, best->addresses))
+  for (auto [buffer, address] : llvm::zip_equal(model.buffers, best->addresses))
     if (buffer.space != Space::dram && buffer.firstUse >= 0)
       buffer.value.getDefiningOp()->setAttr(kAddressAttrName,
                                             builder.getI64IntegerAttr(address));

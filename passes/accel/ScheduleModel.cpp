@@ -12,8 +12,8 @@ using namespace mlir::asic;
 // Footprints
 //===----------------------------------------------------------------------===//
 
-/// True when two ranges of one dimension have a common index. Ranges of the same
-/// step are compared exactly, others by their ends.
+/// True when two ranges of one dimension have a common index. Ranges of the
+/// same step are compared exactly, others by their ends.
 static bool rangesOverlap(const IndexRange &a, const IndexRange &b) {
   if (a.last < b.first || b.last < a.first)
     return false;
@@ -158,8 +158,9 @@ namespace {
 /// Collects operations, buffers and dependences in program order.
 class ModelBuilder {
 public:
-  ModelBuilder(FunctionOpInterface function, const ::asic::TargetModel &target)
-      : function(function) {
+  ModelBuilder(FunctionOpInterface function, const ::asic::TargetModel &target,
+               ModelDetail detail)
+      : function(function), detail(detail) {
     model.target = &target;
     options.depthwise = target.mxu.depthwiseMacsPerCycle > 0;
   }
@@ -174,6 +175,7 @@ private:
   void addDependences(unsigned number);
 
   FunctionOpInterface function;
+  ModelDetail detail;
   ScheduleModel model;
   SelectOptions options;
   LaneProgramTable lanes;
@@ -273,13 +275,17 @@ LogicalResult ModelBuilder::addOp(Operation *op) {
     buffer.lastUse = model.ops.size();
     buffer.isWritten |= isWrite;
   }
-  FailureOr<::asic::isa::Instruction> instruction = selectInstruction(
-      op, options, lanes, [](Value) { return int64_t(0); });
+  if (detail == ModelDetail::footprints) {
+    model.ops.push_back(std::move(entry));
+    return success();
+  }
+  FailureOr<::asic::isa::Instruction> instruction =
+      selectInstruction(op, options, lanes, [](Value) { return int64_t(0); });
   if (failed(instruction))
     return failure();
-  entry.cost = ::asic::timedInstruction(*model.target, *instruction,
-                                         lanes.programs())
-                   .cost;
+  entry.cost =
+      ::asic::timedInstruction(*model.target, *instruction, lanes.programs())
+          .cost;
   model.ops.push_back(std::move(entry));
   return success();
 }
@@ -340,6 +346,8 @@ FailureOr<ScheduleModel> ModelBuilder::build() {
                             "function to schedule");
     }
   }
+  if (detail == ModelDetail::footprints)
+    return std::move(model);
   writers.resize(model.buffers.size());
   readers.resize(model.buffers.size());
   for (unsigned number = 0; number < model.ops.size(); ++number)
@@ -349,6 +357,7 @@ FailureOr<ScheduleModel> ModelBuilder::build() {
 
 FailureOr<ScheduleModel>
 mlir::asic::buildScheduleModel(FunctionOpInterface function,
-                         const ::asic::TargetModel &target) {
-  return ModelBuilder(function, target).build();
+                               const ::asic::TargetModel &target,
+                               ModelDetail detail) {
+  return ModelBuilder(function, target, detail).build();
 }

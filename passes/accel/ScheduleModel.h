@@ -80,10 +80,19 @@ struct ScheduleModel {
   DenseMap<Value, unsigned> bufferOf;
 };
 
+/// How much of the model is filled in.
+enum class ModelDetail {
+  /// Operations, buffers and footprints.
+  footprints,
+  /// Also costs and dependences: what ordering needs.
+  full
+};
+
 /// Builds the model of the tile operations of a single-block function. Emits a
 /// diagnostic on failure.
 FailureOr<ScheduleModel> buildScheduleModel(FunctionOpInterface function,
-                                            const ::asic::TargetModel &target);
+                                            const ::asic::TargetModel &target,
+                                            ModelDetail detail);
 
 /// Address of an argument or a memref.alloc; an asic.constant has `address`.
 inline constexpr StringLiteral kAddressAttrName = "asic.address";

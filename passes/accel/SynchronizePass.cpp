@@ -40,7 +40,8 @@ static std::optional<int64_t> getInt(Operation *op, StringRef name) {
 
 static FailureOr<ScheduledFunction>
 readSchedule(func::FuncOp function, const ::asic::TargetModel &target) {
-  FailureOr<ScheduleModel> model = buildScheduleModel(function, target);
+  FailureOr<ScheduleModel> model =
+      buildScheduleModel(function, target, ModelDetail::footprints);
   if (failed(model))
     return failure();
   ScheduledFunction scheduled{std::move(*model), {}, {}};
@@ -78,8 +79,8 @@ struct SynchronizePass
     FailureOr<ScheduledFunction> scheduled = readSchedule(function, *target);
     if (failed(scheduled))
       return signalPassFailure();
-    FailureOr<std::vector<SyncLists>> lists = synchronize(
-        scheduled->model, scheduled->stream, scheduled->engines);
+    FailureOr<std::vector<SyncLists>> lists =
+        synchronize(scheduled->model, scheduled->stream, scheduled->engines);
     if (failed(lists))
       return signalPassFailure();
     Builder builder(&getContext());
@@ -238,8 +239,8 @@ LogicalResult ScheduleVerifier::run() {
       return failure();
     for (unsigned source : dependences[position])
       if (clock[scheduled.engines[source]] <= source)
-        return opAt(position)->emitOpError(
-                       "expected to wait for an operation on ")
+        return opAt(position)
+                   ->emitOpError("expected to wait for an operation on ")
                    .append(::asic::isa::engineName(scheduled.engines[source]),
                            " that touches the same bytes")
                    .attachNote(opAt(source)->getLoc())
