@@ -298,6 +298,16 @@ void bindEmulator(nb::module_ &m) {
           },
           nb::arg("path"), "Writes the container atomically.")
       .def(
+          "constants",
+          [](const Machine &machine) {
+            nb::list blocks;
+            for (const ConstantBlock &block : machine.getProgram().constants)
+              blocks.append(
+                  nb::make_tuple(block.address, toBytes(block.bytes)));
+            return blocks;
+          },
+          "The constants as a list of (address, bytes).")
+      .def(
           "disassemble",
           [](const Machine &machine) {
             return isa::disassemble(machine.getProgram());

@@ -19,7 +19,7 @@ TARGETS = ("npu-256", "edge-tx1", "gemmini-default", "fsd-nna", "kea1-like")
 def encode(module: TileModule, target: str) -> bytes:
     """Container bytes of the module's only function."""
     lowered = subprocess.run(
-        [BIN / "asic-opt", "-", f"--asic-pipeline=target={target} from=partition until=isa"],
+        [BIN / "asic-opt", "-", f"--asic-pipeline=target={target} from=asic until=isa"],
         input=module.text.encode(), capture_output=True, check=False)
     assert lowered.returncode == 0, lowered.stderr.decode()
     encoded = subprocess.run([BIN / "asic-translate", "--mlir-to-program", "-"],

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The mutation check of scripts/mutation_check.py on scheduled tile modules."""
+
+from __future__ import annotations
+
+from scripts.mutation_check import Checker, Summary, conflicts, is_redundant, parse
+from test.e2e.test_tiles import encode
+from test.e2e.tile_modules import convolution, reduction
+
+MODULES = (
+    convolution(5, size=10, channels=8, filters=16, row_tiles=5, filter_tiles=2),
+    convolution(6, size=9, channels=4, filters=8, stride=2, row_tiles=3, resident=True),
+    reduction(7, rows=24, tiles=6),
+)
+
+
+def test_mutants_are_caught() -> None:
+    whole = Summary()
+    for module in MODULES:
+        checker = Checker(encode(module, "gemmini-default"), module.inputs)
+        summary = checker.run(count=60, seed=0)
+        whole.counts += summary.counts
+        whole.survivors += summary.survivors
+        whole.redundant += summary.redundant
+    assert sum(whole.counts.values()) >= 100
+    assert whole.caught_share >= 0.99, whole.survivors
+
+
+def test_no_scheduled_wait_is_redundant() -> None:
+    module = MODULES[0]
+    checker = Checker(encode(module, "npu-256"), module.inputs)
+    summary = checker.run(count=200, seed=1)
+    assert not [line for line in summary.redundant if line.startswith("edge")]
+
+
+def test_analysis_sees_an_unordered_conflict() -> None:
+    text = """
+copy.dma0 src_space=dram dst_space=sram run_bytes=16 n0=1 n1=1 n2=1 n3=1
+copy.dma1 src_space=sram dst_space=dram src_addr=8 dst_addr=64 run_bytes=8 n0=1 n1=1 n2=1 n3=1
+"""
+    _, stream = parse(text)
+    assert conflicts(stream) == [(0, 1)]
+    assert not is_redundant(stream, conflicts(stream))
+    stream[0].posts.append((0, 1))
+    assert not is_redundant(stream, conflicts(stream))
+    stream[1].waits.append((0, 1))
+    assert is_redundant(stream, conflicts(stream))
