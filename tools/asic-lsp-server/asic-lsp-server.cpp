@@ -8,6 +8,5 @@
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
   mlir::asic::registerCompilerDialects(registry);
-  return mlir::asMainReturnCode(
-      mlir::MlirLspServerMain(argc, argv, registry));
+  return failed(mlir::MlirLspServerMain(argc, argv, registry));
 }

@@ -14,5 +14,5 @@ int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
   mlir::asic::registerCompilerDialects(registry);
   mlir::MLIRContext context(registry);
-  return mlir::asMainReturnCode(mlir::mlirReduceMain(argc, argv, context));
+  return failed(mlir::mlirReduceMain(argc, argv, context));
 }
