@@ -3,6 +3,7 @@
 
 #include "dialects/Asic/Asic.h"
 #include "passes/Support/Target.h"
+#include "passes/accel/EmitProgram.h"
 #include "passes/partition/Partition.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -20,6 +21,12 @@
 namespace mlir::asic {
 
 namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double secondsSince(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 /// Weights beyond this size are left out of reproducers.
 constexpr size_t kReproducerBytes = size_t(64) << 20;
@@ -122,7 +129,6 @@ OwningOpRef<ModuleOp> Compilation::parse() {
 }
 
 bool Compilation::runPhases(ModuleOp module, StringRef until, bool isReplay) {
-  using Clock = std::chrono::steady_clock;
   StringRef before = "import";
   for (const Phase &phase : getPhases()) {
     if (until == before)
@@ -136,19 +142,15 @@ bool Compilation::runPhases(ModuleOp module, StringRef until, bool isReplay) {
     if (wasInterrupted)
       return false;
     if (!isReplay)
-      phaseSeconds.emplace_back(
-          phase.name.str(),
-          std::chrono::duration<double>(Clock::now() - start).count());
+      phaseSeconds.emplace_back(phase.name.str(), secondsSince(start));
     if (!succeeded) {
       if (!isReplay)
         fail(phase.name, before);
       return false;
     }
     before = phase.name;
-    if (phase.name == "partition" && !isReplay && !request.options.hostOnly)
-      if (FailureOr<::asic::TargetModel> target = readTarget(module);
-          llvm::succeeded(target))
-        work = measureWork(module, *target);
+    if (phase.name == "partition" && !isReplay)
+      readPartition(module);
   }
   return true;
 }
@@ -157,10 +159,12 @@ bool Compilation::runPhases(ModuleOp module, StringRef until, bool isReplay) {
 /// in front of the phase, made again.
 void Compilation::fail(StringRef phase, StringRef before) {
   failedPhase = phase.str();
-  ScopedDiagnosticHandler handler(context.get(),
+  // A context of its own: names of resources are unique in a context.
+  Compilation replay(request);
+  ScopedDiagnosticHandler handler(replay.context.get(),
                                   [](Diagnostic &) { return success(); });
-  OwningOpRef<ModuleOp> module = parse();
-  if (!module || !runPhases(*module, before, /*isReplay=*/true))
+  OwningOpRef<ModuleOp> module = replay.parse();
+  if (!module || !replay.runPhases(*module, before, /*isReplay=*/true))
     return;
   std::string pipeline = ("builtin.module(asic-pipeline{from=" + before +
                           " until=" + phase)
@@ -204,10 +208,11 @@ bool Compilation::run(InterruptFn interrupt) {
   // Stopped early: there is nothing to run.
   if (!request.until.empty() && request.until != getPhases().back().name)
     return true;
-  readSteps(*module);
-  readFallbacks(*module);
-  extractHost(*module);
-  return emitPrograms(*module);
+  Clock::time_point start = Clock::now();
+  if (!emitPrograms(*module))
+    return false;
+  phaseSeconds.emplace_back("program", secondsSince(start));
+  return true;
 }
 
 void Compilation::readBorder(ModuleOp module) {
@@ -226,6 +231,17 @@ void Compilation::readBorder(ModuleOp module) {
           {nameOr(main.getResultAttrOfType<StringAttr>(i, kNameAttrName),
                   "output", i),
            describeTensor(type)});
+}
+
+void Compilation::readPartition(ModuleOp module) {
+  readSteps(module);
+  readFallbacks(module);
+  extractHost(module);
+  if (request.options.hostOnly)
+    return;
+  FailureOr<::asic::TargetModel> target = readTarget(module);
+  if (llvm::succeeded(target))
+    work = measureWork(module, *target);
 }
 
 void Compilation::readSteps(ModuleOp module) {
@@ -264,7 +280,23 @@ void Compilation::readFallbacks(ModuleOp module) {
     });
 }
 
-bool Compilation::emitPrograms(ModuleOp module) { return true; }
+bool Compilation::emitPrograms(ModuleOp module) {
+  for (auto op : module.getOps<asicisa::ProgramOp>()) {
+    FailureOr<::asic::Program> program = emitProgram(op);
+    if (failed(program)) {
+      failedPhase = "program";
+      return false;
+    }
+    programs[op.getSymName().str()] = program->serialize();
+  }
+  for (const Step &step : steps)
+    if (!step.onHost && !programs.count(step.function)) {
+      failedPhase = "program";
+      report("expected a program for '" + step.function + "', got none");
+      return false;
+    }
+  return true;
+}
 
 void Compilation::extractHost(ModuleOp module) {
   // The host functions alone, under their own names.
@@ -294,15 +326,18 @@ void Compilation::extractHost(ModuleOp module) {
 }
 
 std::string Compilation::printStage(StringRef phase, InterruptFn interrupt) {
-  interrupted = std::move(interrupt);
-  wasInterrupted = false;
-  std::string text;
   if (phase == "import")
     return request.text;
-  ScopedDiagnosticHandler handler(context.get(),
+  Compilation replay(request);
+  replay.interrupted = std::move(interrupt);
+  ScopedDiagnosticHandler handler(replay.context.get(),
                                   [](Diagnostic &) { return success(); });
-  OwningOpRef<ModuleOp> module = parse();
-  if (!module || !runPhases(*module, phase, /*isReplay=*/true))
+  OwningOpRef<ModuleOp> module = replay.parse();
+  bool succeeded =
+      module && replay.runPhases(*module, phase, /*isReplay=*/true);
+  wasInterrupted = replay.wasInterrupted;
+  std::string text;
+  if (!succeeded)
     return text;
   OpPrintingFlags flags;
   flags.elideLargeElementsAttrs(/*largeElementLimit=*/16);

@@ -103,6 +103,7 @@ private:
   OwningOpRef<ModuleOp> parse();
   bool runPhases(ModuleOp module, StringRef until, bool isReplay);
   void readBorder(ModuleOp module);
+  void readPartition(ModuleOp module);
   void readSteps(ModuleOp module);
   void readFallbacks(ModuleOp module);
   void extractHost(ModuleOp module);

@@ -141,8 +141,8 @@ def PartitionPass : Pass<"asic-partition", "ModuleOp"> {
   let summary = "split the network into accelerator and host functions";
   let description = [{
     Every op of `@main` is checked against the target. What the target cannot run gets the
-    attribute `asic.refusal`, a sentence with the reason and the remedy, and goes to the host; cheap ops
-    between host ops go along. Ops are then gathered into as few regions as a greedy order
+    attribute `asic.refusal`, a sentence with the reason and the remedy, and goes to the host; islands of
+    ops without a contraction next to it go along. Ops are then gathered into as few regions as a greedy order
     gives, each becomes a private function with `asic.region = "accelerator"` or `"host"`, and `@main` keeps
     calls, border casts and the return. Arguments and results of regions have an `asic.name`, those of
     accelerator regions the `asic.boundary` of the cast they come from.
@@ -161,6 +161,15 @@ def VerifyPartitionPass : Pass<"asic-verify-partition", "ModuleOp"> {
   let description = [{
     `@main` has only calls of region functions, border casts and `return`; region functions are marked
     and have one block; accelerator functions hold no op that the target refuses.
+  }];
+}
+
+def IsolateAcceleratorPass : Pass<"asic-isolate-accelerator", "ModuleOp"> {
+  let summary = "keep only the accelerator's functions";
+  let description = [{
+    What stands in front of the accelerator's own phases: `@main` and the host's functions, which others
+    compile, are dropped, and the accelerator's functions become public. A module without regions stays as
+    it is.
   }];
 }
 

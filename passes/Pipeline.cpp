@@ -47,7 +47,11 @@ const Phase phases[] = {
      [](OpPassManager &pm) { pm.addPass(createVerifyPartitionPass()); },
      /*accelerator=*/false},
     {"plan",
-     [](OpPassManager &pm, const PipelineOptions &) { buildPlanPhase(pm); },
+     [](OpPassManager &pm, const PipelineOptions &) {
+       // From here on the module is the accelerator's alone.
+       pm.addPass(createIsolateAcceleratorPass());
+       buildPlanPhase(pm);
+     },
      nullptr, /*accelerator=*/true},
     {"tile",
      [](OpPassManager &pm, const PipelineOptions &) { buildTilePhase(pm); },

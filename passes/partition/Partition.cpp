@@ -32,9 +32,7 @@ struct Region {
 
 /// True for an op whose value is a result of @main.
 bool isReturned(Operation *op) {
-  return llvm::any_of(op->getUsers(), [](Operation *user) {
-    return user->hasTrait<OpTrait::IsTerminator>();
-  });
+  return llvm::any_of(op->getUsers(), llvm::IsaPred<func::ReturnOp>);
 }
 
 /// Ops that every region has a copy of instead of passing their value around:
@@ -46,7 +44,8 @@ bool isShared(Operation *op) {
   if (isa<arith::ConstantOp, tensor::EmptyOp>(op))
     return true;
   auto generic = dyn_cast<linalg::GenericOp>(op);
-  bool spreads = isa<linalg::FillOp>(op) ||
+  bool spreads = isa<linalg::FillOp, tensor::ExpandShapeOp,
+                     tensor::CollapseShapeOp>(op) ||
                  (generic && llvm::hasSingleElement(*generic.getBody()));
   return spreads && llvm::all_of(op->getOperands(), [](Value operand) {
            Operation *producer = operand.getDefiningOp();
@@ -74,8 +73,8 @@ public:
   void outline();
 
 private:
-  void moveCheapOpsBetweenHostOps();
-  bool neighboursAreHost(Operation *op);
+  void moveCheapIslands();
+  void forEachNeighbour(Operation *op, function_ref<void(Operation *)> fn);
   void outline(Region &region, StringRef name);
   std::string nameOf(Value value);
   void setBorder(func::FuncOp func, ArrayRef<Value> inputs,
@@ -138,37 +137,45 @@ LogicalResult Partitioner::assignSides(bool fallbackIsError) {
   }
   if (refused && fallbackIsError)
     return failure();
-  moveCheapOpsBetweenHostOps();
+  moveCheapIslands();
   return success();
 }
 
-bool Partitioner::neighboursAreHost(Operation *op) {
-  bool anyHost = false, anyAccelerator = false;
+void Partitioner::forEachNeighbour(Operation *op,
+                                   function_ref<void(Operation *)> fn) {
   auto see = [&](Operation *other) {
-    if (!other || isOutside(other))
-      return;
-    (sides[other] == Side::host ? anyHost : anyAccelerator) = true;
+    if (other && sides.count(other))
+      fn(other);
   };
   forEachUse(op, [&](Value value) { see(value.getDefiningOp()); });
   for (Operation *user : op->getUsers())
     see(topLevel(user, main));
-  return anyHost && !anyAccelerator;
 }
 
-void Partitioner::moveCheapOpsBetweenHostOps() {
-  // Chains of such ops move one per round.
-  for (bool changed = true; changed;) {
-    changed = false;
-    for (Operation &op : main.getBody().front()) {
-      auto it = sides.find(&op);
-      if (it == sides.end() || it->second == Side::host)
-        continue;
-      auto generic = dyn_cast<linalg::GenericOp>(op);
-      if ((generic && isContraction(generic)) || !neighboursAreHost(&op))
-        continue;
-      it->second = Side::host;
-      changed = true;
+void Partitioner::moveCheapIslands() {
+  // An island is a connected set of accelerator ops. Without a contraction
+  // it is cheaper on the host than the way there and back.
+  DenseSet<Operation *> seen;
+  for (Operation &op : main.getBody().front()) {
+    if (!sides.count(&op) || sides[&op] == Side::host || seen.contains(&op))
+      continue;
+    llvm::SetVector<Operation *> island;
+    island.insert(&op);
+    bool touchesHost = false, isHeavy = false;
+    for (unsigned i = 0; i < island.size(); ++i) {
+      auto generic = dyn_cast<linalg::GenericOp>(island[i]);
+      isHeavy |= generic && isContraction(generic);
+      forEachNeighbour(island[i], [&](Operation *other) {
+        if (sides[other] == Side::host)
+          touchesHost = true;
+        else
+          island.insert(other);
+      });
     }
+    seen.insert(island.begin(), island.end());
+    if (touchesHost && !isHeavy)
+      for (Operation *member : island)
+        sides[member] = Side::host;
   }
 }
 

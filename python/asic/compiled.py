@@ -58,15 +58,21 @@ class Facts:
 class Stages(Mapping[str, str]):
     """The text of the module after each phase, made when it is asked for."""
 
-    def __init__(self, compilation: _core.Compilation | None, names: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        compilation: _core.Compilation | None,
+        names: tuple[str, ...],
+        texts: dict[str, str],
+    ) -> None:
         self._compilation = compilation
         self._names = names
-        self._texts: dict[str, str] = {}
+        self._texts = texts
 
     def __getitem__(self, phase: str) -> str:
-        if phase not in self._names or self._compilation is None:
+        if phase not in self._names:
             raise KeyError(phase)
         if phase not in self._texts:
+            assert self._compilation is not None, "a phase without a compilation"
             self._texts[phase] = self._compilation.stage(phase)
         return self._texts[phase]
 
@@ -85,7 +91,7 @@ class Compiled:
 
     Attributes:
         inputs, outputs: name, shape and dtype of every tensor at the border.
-        stages: phase → text of the module after it; empty for a loaded model.
+        stages: phase → text of the module after it; a loaded model has "program" alone.
         target: the accelerator, None for this computer.
         source: what was compiled; None for a loaded model.
     """
@@ -103,14 +109,13 @@ class Compiled:
         host_text: str,
         host_constants: dict[str, bytes],
         facts: Facts,
-        stages: Stages | None = None,
+        compilation: _core.Compilation | None = None,
         source: Source | None = None,
         complete: bool = True,
     ) -> None:
         self.target = target
         self.inputs = inputs
         self.outputs = outputs
-        self.stages: Mapping[str, str] = stages if stages is not None else Stages(None, ())
         self.facts = facts
         self.structure = structure
         self.steps = steps
@@ -122,6 +127,7 @@ class Compiled:
         self._complete = complete
         self._machines = {name: Machine(program) for name, program in programs.items()}
         self._host = self._load_host()
+        self.stages: Mapping[str, str] = self._stages(compilation)
 
     @classmethod
     def from_compilation(
@@ -153,7 +159,7 @@ class Compiled:
             host_text=compilation.host_text,
             host_constants=dict(compilation.host_constants),
             facts=Facts(),
-            stages=Stages(compilation, tuple(seconds)),
+            compilation=compilation,
             source=source,
             complete=complete,
         )
@@ -167,8 +173,16 @@ class Compiled:
         )
         return result
 
+    def _stages(self, compilation: _core.Compilation | None) -> Stages:
+        texts = {}
+        if self._machines:
+            texts["program"] = "\n".join(m.disassemble() for m in self._machines.values())
+        phases = [] if compilation is None else [name for name, _ in compilation.phase_seconds]
+        names = ["import", *phases] if compilation is not None else []
+        return Stages(compilation, tuple(dict.fromkeys([*names, *texts])), texts)
+
     def _load_host(self) -> _core.HostProgram | None:
-        if not self.host_text:
+        if not self.host_text or not self._complete:
             return None
         constants = {n: np.frombuffer(b, np.uint8) for n, b in self.host_constants.items()}
         try:

@@ -117,6 +117,7 @@ def compile_source(
     from asic.compiled import Compiled
 
     options = options or CompileOptions()
+    complete = options.until in (None, "program")
     now = time.perf_counter()
     compilation = _core.Compilation(
         text=source.text,
@@ -126,7 +127,7 @@ def compile_source(
         host_only=target is None,
         fallback_is_error=fallback == "error",
         verify=options.verify,
-        until=options.until or "",
+        until="" if complete else str(options.until),
     )
     if not compilation.run():
         raise _failure(compilation, options)
@@ -136,7 +137,7 @@ def compile_source(
         target=target,
         import_seconds=now - (now if start is None else start),
         start=now if start is None else start,
-        complete=options.until is None or options.until == _core.phases()[-1],
+        complete=complete,
     )
 
 

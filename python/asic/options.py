@@ -9,7 +9,7 @@ from asic import _core
 from asic.errors import CompileError
 
 #: Names of the compiler's phases, in order.
-PHASES: tuple[str, ...] = tuple(_core.phases())
+PHASES: tuple[str, ...] = (*_core.phases(), "program")
 
 
 @dataclass(frozen=True)
