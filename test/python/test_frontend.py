@@ -137,6 +137,13 @@ def test_weights_appended_to_the_text(imported: Imported) -> None:
     np.testing.assert_array_equal(data, imported.weights["head.weight"].ravel())
 
 
+def test_names_that_are_no_identifiers_are_quoted() -> None:
+    model = nn.Sequential(nn.Linear(8, 32)).eval()
+    imported = import_model(model, (torch.randn(2, 8),))
+    assert set(imported.weights) == {"0.weight", "0.bias"}
+    assert '"0.weight": "0x' in parse(imported.with_weights())
+
+
 def test_normalize_keeps_the_function(small: Small) -> None:
     program = torch.export.export(small, SMALL_INPUTS)
     program = normalize(program, SMALL_INPUTS, {})

@@ -83,13 +83,18 @@ class Imported:
         if not self.weights:
             return self.mlir
         blobs = ",\n".join(
-            f'      {name}: "0x{_ALIGNMENT}{array.tobytes().hex().upper()}"'
+            f'      {_key(name)}: "0x{_ALIGNMENT}{array.tobytes().hex().upper()}"'
             for name, array in sorted(self.weights.items())
         )
         return (
             f"{self.mlir.rstrip()}\n\n{{-#\n  dialect_resources: {{\n    builtin: {{\n"
             f"{blobs}\n    }}\n  }}\n#-}}\n"
         )
+
+
+def _key(name: str) -> str:
+    """A resource's name as MLIR writes it: quoted unless it is an identifier."""
+    return name if re.fullmatch(r"[A-Za-z_][\w$.]*", name) else f'"{name}"'
 
 
 def import_model(
