@@ -100,6 +100,52 @@ def VerifyNormalizePass : Pass<"asic-verify-normalize", "ModuleOp"> {
 // quantize
 //===----------------------------------------------------------------------===//
 
+def QuantizePass : Pass<"asic-quantize", "ModuleOp"> {
+  let summary = "turn quantised regions into integer arithmetic";
+  let description = [{
+    Follows every `asic.quantize` back to the dequantised tensors that it depends on. Where docs/quantization.md
+    has integer arithmetic for all ops between, they become integer generics that end in `asic.rescale` with the
+    target's rounding mode (`requant.default`; single round without a target). A contraction of
+    quantised operands with a float reader becomes an integer contraction and one multiplication. Every other
+    marker becomes float arithmetic with PyTorch's results, and a remark (category
+    `asic-quantize`) at the op that stays float says why. Afterwards there are no markers.
+  }];
+  let dependentDialects = [
+    "::mlir::asic::AsicDialect", "arith::ArithDialect",
+    "linalg::LinalgDialect", "math::MathDialect", "tensor::TensorDialect"
+  ];
+}
+
+def LegalizeContractionsPass : Pass<"asic-legalize-contractions", "ModuleOp"> {
+  let summary = "give float contractions a format of the target";
+  let description = [{
+    Float contractions whose operand types are no mode of the target's matrix unit get the widest float mode that
+    it has: operands are rounded to nearest even (constants now), sums stay f32. A target
+    without a float mode leaves them to the host.
+  }];
+  let dependentDialects = [
+    "arith::ArithDialect", "linalg::LinalgDialect", "tensor::TensorDialect"
+  ];
+}
+
+def FuseElementwisePass : Pass<"asic-fuse-elementwise", "ModuleOp"> {
+  let summary = "fuse elementwise generics into one pass over memory";
+  let description = [{
+    Upstream's elementwise fusion with a policy: producers have one reader or cost next to nothing; a
+    reduction takes producers in only where nothing is computed twice; nothing is fused into the inputs of
+    contractions and windows; conversions at the network's border stay alone, for the runtime
+    to take over.
+  }];
+  let dependentDialects = ["linalg::LinalgDialect", "tensor::TensorDialect"];
+}
+
+def VerifyQuantizePass : Pass<"asic-verify-quantize", "ModuleOp"> {
+  let summary = "check what holds after quantize";
+  let description = [{
+    No markers; integer contractions accumulate in i32, float ones in f32.
+  }];
+}
+
 //===----------------------------------------------------------------------===//
 // partition
 //===----------------------------------------------------------------------===//

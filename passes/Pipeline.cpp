@@ -9,6 +9,7 @@
 #include "passes/cpu/Cpu.h"
 #include "passes/normalize/Normalize.h"
 #include "passes/partition/Partition.h"
+#include "passes/quantize/QuantizePipeline.h"
 
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -42,6 +43,12 @@ const Phase phases[] = {
        buildNormalizePipeline(pm);
      },
      [](OpPassManager &pm) { pm.addPass(createVerifyNormalizePass()); },
+     /*accelerator=*/false},
+    {"quantize",
+     [](OpPassManager &pm, const PipelineOptions &) {
+       buildQuantizePipeline(pm);
+     },
+     [](OpPassManager &pm) { pm.addPass(createVerifyQuantizePass()); },
      /*accelerator=*/false},
     {"partition", buildPartition,
      [](OpPassManager &pm) { pm.addPass(createVerifyPartitionPass()); },

@@ -129,7 +129,7 @@ struct SwapConstantOperand : OpRewritePattern<linalg::GenericOp> {
 };
 
 struct CanonicalizeContractionsPass
-    : asic::impl::CanonicalizeContractionsPassBase<
+    : mlir::asic::impl::CanonicalizeContractionsPassBase<
           CanonicalizeContractionsPass> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());

@@ -95,7 +95,7 @@ static bool isStatic(func::CallOp call) {
 
 namespace {
 struct ConvertCompositesPass
-    : asic::impl::ConvertCompositesPassBase<ConvertCompositesPass> {
+    : mlir::asic::impl::ConvertCompositesPassBase<ConvertCompositesPass> {
   void runOnOperation() override {
     llvm::StringMap<Decomposition> table;
     addFunctionDecompositions(table);

@@ -186,7 +186,7 @@ static std::optional<Kind> kindOf(Operation *op) {
 
 namespace {
 struct ConvertLayoutPass
-    : asic::impl::ConvertLayoutPassBase<ConvertLayoutPass> {
+    : mlir::asic::impl::ConvertLayoutPassBase<ConvertLayoutPass> {
   void runOnOperation() override {
     SmallVector<linalg::LinalgOp> ops;
     getOperation().walk([&](linalg::LinalgOp op) {

@@ -107,7 +107,7 @@ struct FoldUnitMapResults : OpRewritePattern<linalg::GenericOp> {
   }
 };
 
-struct FoldImportPass : asic::impl::FoldImportPassBase<FoldImportPass> {
+struct FoldImportPass : mlir::asic::impl::FoldImportPassBase<FoldImportPass> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
     for (auto function : module.getOps<func::FuncOp>())

@@ -53,7 +53,7 @@ struct FoldUnitTranspose : OpRewritePattern<linalg::TransposeOp> {
 };
 
 struct FoldTransposesPass
-    : asic::impl::FoldTransposesPassBase<FoldTransposesPass> {
+    : mlir::asic::impl::FoldTransposesPassBase<FoldTransposesPass> {
   void runOnOperation() override {
     MLIRContext *context = &getContext();
     auto apply = [&](bool settle) {

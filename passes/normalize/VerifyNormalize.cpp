@@ -29,7 +29,7 @@ static LogicalResult verifyType(Operation *op, Type type) {
 
 namespace {
 struct VerifyNormalizePass
-    : asic::impl::VerifyNormalizePassBase<VerifyNormalizePass> {
+    : mlir::asic::impl::VerifyNormalizePassBase<VerifyNormalizePass> {
   void runOnOperation() override {
     WalkResult result = getOperation().walk([&](Operation *op) {
       return failed(verify(op)) ? WalkResult::interrupt()

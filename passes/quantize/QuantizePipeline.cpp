@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "passes/quantize/QuantizePipeline.h"
+#include "passes/Passes.h"
+
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+
+void mlir::asic::buildQuantizePipeline(OpPassManager &pm) {
+  pm.addPass(createQuantizePass());
+  pm.addPass(createLegalizeContractionsPass());
+  pm.addPass(createCSEPass());
+  // After formats are chosen, so that conversions fuse as well.
+  pm.addPass(createFuseElementwisePass());
+  pm.addPass(createCSEPass());
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What stands behind a real tensor in a quantised network: integers, and how
+// they become numbers (docs/quantization.md).
+#ifndef ASIC_PASSES_QUANTIZE_QUANTIZEDFORM_H
+#define ASIC_PASSES_QUANTIZE_QUANTIZEDFORM_H
+
+#include "dialects/Asic/Asic.h"
+#include "passes/Support/TensorBuilder.h"
+
+#include "llvm/ADT/DenseMap.h"
+#include <limits>
+
+namespace mlir::asic {
+
+/// The real tensor `clamp((value - zeroPoint) * scale / divisor, lo, hi)`.
+struct QuantizedForm {
+  /// i8 codes, or i32 sums.
+  Value value;
+  /// One scale, or one per index of `axes`, row-major.
+  SmallVector<double> scales;
+  /// Dimensions of `value` that the scales lie along.
+  SmallVector<int64_t> axes;
+  int64_t zeroPoint = 0;
+  /// Divides the scale: a window's size, or the headroom of an addition.
+  double divisor = 1;
+  /// Set while a sum waits for the division that makes it an average.
+  bool needsDivisor = false;
+  /// The result of an op or a clamp: only clamps and a quantize may follow.
+  bool pending = false;
+  double lo = -std::numeric_limits<double>::infinity();
+  double hi = std::numeric_limits<double>::infinity();
+
+  bool isPerTensor() const { return axes.empty(); }
+  bool isClamped() const { return std::isfinite(lo) || std::isfinite(hi); }
+  Type elementType() const { return tensorType(value).getElementType(); }
+};
+
+/// Finds the integers behind real tensors and builds the integer ops between
+/// them.
+class FormBuilder {
+public:
+  explicit FormBuilder(OpBuilder &builder, RoundingAttr rounding)
+      : builder(builder), rounding(rounding) {}
+
+  /// The form of `value`, or null; then `getReason` says why.
+  const QuantizedForm *getForm(Value value);
+
+  /// Integers of `marker` from the form of its input, or null.
+  Value requantize(QuantizeOp marker);
+
+  /// The real tensor of an i32 sum, as one multiplication.
+  Value dequantizeSum(const QuantizedForm &form, Location loc, Type type);
+
+  /// The op that stopped the last search, and why.
+  Operation *getStop() const { return stop; }
+  StringRef getReason() const { return reason; }
+
+private:
+  using Result = std::optional<QuantizedForm>;
+
+  Result build(Value value);
+  Result buildGeneric(linalg::GenericOp op);
+  Result buildContraction(linalg::GenericOp op);
+  Result buildSum(linalg::GenericOp op);
+  Result buildMaxPool(linalg::GenericOp op);
+  Result buildBinary(linalg::GenericOp op);
+  Result buildClampOrAverage(linalg::GenericOp op);
+  Result buildMovement(linalg::GenericOp op);
+  Result buildPad(tensor::PadOp op);
+  Result buildReshape(Operation *op);
+  Result buildSlice(tensor::ExtractSliceOp op);
+  Result buildConcat(tensor::ConcatOp op);
+
+  /// The form of operand `index` when it is codes.
+  const QuantizedForm *codes(Operation *op, unsigned index);
+  /// The int32 initial value of a contraction whose sums have these scales.
+  Value buildBias(linalg::GenericOp op, const QuantizedForm &sum);
+  /// `operand` of a generic as a window shape; integers in place of floats.
+  Value integerWindow(TensorBuilder &b, Value window, Type type);
+  /// `op` on `input` instead of its first operand, folded when it is constant.
+  Value moveValue(Operation *op, Value input);
+  /// Integers of a form by a marker's parameters.
+  Value emitRequantize(const QuantizedForm &form, QuantizeOp marker);
+
+  std::nullopt_t refuse(Operation *op, const Twine &why);
+
+  OpBuilder &builder;
+  RoundingAttr rounding;
+  DenseMap<Value, Result> forms;
+  Operation *stop = nullptr;
+  std::string reason;
+};
+
+} // namespace mlir::asic
+
+#endif // ASIC_PASSES_QUANTIZE_QUANTIZEDFORM_H
