@@ -35,7 +35,17 @@ sys.path.insert(0, str(ROOT / "python"))
 
 from asic import _core  # noqa: E402
 
-TYPE_BYTES = {"i8": 1, "u8": 1, "i16": 2, "i32": 4, "bf16": 2, "f16": 2, "f32": 4, "e4m3": 1, "e5m2": 1}
+TYPE_BYTES = {
+    "i8": 1,
+    "u8": 1,
+    "i16": 2,
+    "i32": 4,
+    "bf16": 2,
+    "f16": 2,
+    "f32": 4,
+    "e4m3": 1,
+    "e5m2": 1,
+}
 SPACES = ("dram", "sram", "acc")
 #: Address fields by mnemonic, with the field that names the space (or the space itself).
 ADDRESSES = {
@@ -66,12 +76,15 @@ class Instruction:
     def text(self) -> str:
         """The line again."""
         words = [f"{self.mnemonic}.{self.engine}"]
-        words += [f"wait({s},{n})" for s, n in self.waits] + [f"post({s},{n})" for s, n in self.posts]
+        words += [f"wait({s},{n})" for s, n in self.waits] + [
+            f"post({s},{n})" for s, n in self.posts
+        ]
         return " ".join(words + [f"{name}={value}" for name, value in self.fields.items()])
 
     def copy(self) -> Instruction:
-        return Instruction(self.mnemonic, self.engine, list(self.waits), list(self.posts),
-                           dict(self.fields))
+        return Instruction(
+            self.mnemonic, self.engine, list(self.waits), list(self.posts), dict(self.fields)
+        )
 
 
 def parse(assembly: str) -> tuple[str, list[Instruction]]:
@@ -134,27 +147,51 @@ def touched(op: Instruction) -> list[tuple[str, bool, NDArray[np.int64]]]:
     if op.mnemonic in ("copy", "fill"):
         run = op.number("run_bytes") or op.number("run") * op.number("elem_bytes")
         return [
-            (op.space(f"{side}_space"), side == "dst",
-             offsets(op.number(f"{side}_addr"),
-                     [(counts[i], op.number(f"{side}_s{i}")) for i in range(4)], run))
+            (
+                op.space(f"{side}_space"),
+                side == "dst",
+                offsets(
+                    op.number(f"{side}_addr"),
+                    [(counts[i], op.number(f"{side}_s{i}")) for i in range(4)],
+                    run,
+                ),
+            )
             for side in (("src", "dst") if op.mnemonic == "copy" else ("dst",))
         ]
     if op.mnemonic == "map":
         return [
-            (op.space(f"s{i}_space"), i == 7,
-             offsets(op.number(f"s{i}_addr"),
-                     [(1 if op.number(f"s{i}_d{j}") == 0 else counts[j], op.number(f"s{i}_d{j}"))
-                      for j in range(5)], TYPE_BYTES[op.fields[f"s{i}_type"]]))
-            for i in range(8) if f"s{i}_type" in op.fields
+            (
+                op.space(f"s{i}_space"),
+                i == 7,
+                offsets(
+                    op.number(f"s{i}_addr"),
+                    [
+                        (1 if op.number(f"s{i}_d{j}") == 0 else counts[j], op.number(f"s{i}_d{j}"))
+                        for j in range(5)
+                    ],
+                    TYPE_BYTES[op.fields[f"s{i}_type"]],
+                ),
+            )
+            for i in range(8)
+            if f"s{i}_type" in op.fields
         ]
     if op.mnemonic != "contract":
         return []
     size = {name: op.number(name) for name in ("m0", "m1", "m2", "k0", "k1", "k2", "n")}
-    weights = offsets(op.number("w_addr"),
-                      [(size[d], op.number(f"w_{d}")) for d in ("m2", "k0", "k1", "k2", "n")
-                       if op.number(f"w_{d}")], TYPE_BYTES[op.fields["w_type"]])
-    sums = offsets(op.number("acc_addr"), [(size[d], op.number(f"acc_{d}")) for d in ("m0", "m1", "m2", "n")],
-                   4)
+    weights = offsets(
+        op.number("w_addr"),
+        [
+            (size[d], op.number(f"w_{d}"))
+            for d in ("m2", "k0", "k1", "k2", "n")
+            if op.number(f"w_{d}")
+        ],
+        TYPE_BYTES[op.fields["w_type"]],
+    )
+    sums = offsets(
+        op.number("acc_addr"),
+        [(size[d], op.number(f"acc_{d}")) for d in ("m0", "m1", "m2", "n")],
+        4,
+    )
     out = [("sram", False, contract_a(op)), ("sram", False, weights), ("acc", True, sums)]
     if op.number("has_bias"):
         out.append(("sram", False, offsets(op.number("bias_addr"), [(size["n"], 4)], 4)))
@@ -169,7 +206,9 @@ def conflicts(stream: list[Instruction]) -> list[tuple[int, int]]:
         for space, written, places in touched(op):
             flags = np.zeros(int(places.max(initial=0)) + 1, np.uint8)
             flags[places] = 1
-            mine[space, written] |= int.from_bytes(np.packbits(flags, bitorder="little").tobytes(), "little")
+            mine[space, written] |= int.from_bytes(
+                np.packbits(flags, bitorder="little").tobytes(), "little"
+            )
         bits.append(mine)
     pairs = []
     for j, after in enumerate(bits):
@@ -177,8 +216,11 @@ def conflicts(stream: list[Instruction]) -> list[tuple[int, int]]:
             if stream[i].engine == stream[j].engine:
                 continue
             before = bits[i]
-            if any(before[space, True] & (after[space, True] | after[space, False])
-                   or before[space, False] & after[space, True] for space in SPACES):
+            if any(
+                before[space, True] & (after[space, True] | after[space, False])
+                or before[space, False] & after[space, True]
+                for space in SPACES
+            ):
                 pairs.append((i, j))
     return pairs
 
@@ -253,7 +295,9 @@ def with_change(stream: list[Instruction], position: int) -> tuple[list[Instruct
     return changed, changed[position]
 
 
-def matching_post(stream: list[Instruction], position: int, wait: tuple[int, int]) -> tuple[int, int] | None:
+def matching_post(
+    stream: list[Instruction], position: int, wait: tuple[int, int]
+) -> tuple[int, int] | None:
     """(position, index) of the post whose unit the wait takes; single units only."""
     semaphore = wait[0]
     before = sum(n for op in stream[:position] for s, n in op.waits if s == semaphore)
@@ -282,7 +326,9 @@ def candidates(stream: list[Instruction], alignment: int) -> dict[str, list[tupl
             absent = op.mnemonic == "map" and f"{name[:2]}_type" not in op.fields
             absent = absent or (name == "bias_addr" and not op.number("has_bias"))
             if used != "dram" and not absent:
-                found["address"] += [(position, number, step * alignment) for step in (-4, -1, 1, 4)]
+                found["address"] += [
+                    (position, number, step * alignment) for step in (-4, -1, 1, 4)
+                ]
     return found
 
 
@@ -323,22 +369,32 @@ class Checker:
         text = self.lanes + "\n" + "\n".join(op.text() for op in stream) + "\n"
         try:
             program = _core.assemble_program(
-                text, self.parts["target_json"], json.dumps(self.parts["io"]),
-                json.dumps(self.parts["meta"]), json.dumps(self.parts["debug"]), self.constants)
+                text,
+                self.parts["target_json"],
+                json.dumps(self.parts["io"]),
+                json.dumps(self.parts["meta"]),
+                json.dumps(self.parts["debug"]),
+                self.constants,
+            )
         except ValueError:
             return "fault encoding"
-        result = _core.Machine.load(program).run(self.inputs, mode="functional", check=True,
-                                                 max_instructions=1_000_000)
+        result = _core.Machine.load(program).run(
+            self.inputs, mode="functional", check=True, max_instructions=1_000_000
+        )
         if result["fault"]:
             return f"fault {result['fault'].get('fault') or result['fault'].get('name')}"
-        same = all(np.array_equal(result["outputs"][name], value) for name, value in self.expected.items())
+        same = all(
+            np.array_equal(result["outputs"][name], value) for name, value in self.expected.items()
+        )
         return "" if same else "mismatch"
 
     def run(self, count: int, seed: int) -> Summary:
         """`count` mutants, kinds in turn, drawn without repetition while there are new ones."""
         rng = np.random.default_rng(seed)
         places = candidates(self.stream, alignment=16)
-        pools = {kind: [its[i] for i in rng.permutation(len(its))] for kind, its in places.items() if its}
+        pools = {
+            kind: [its[i] for i in rng.permutation(len(its))] for kind, its in places.items() if its
+        }
         pairs = conflicts(self.stream)
         if not is_redundant(self.stream, pairs):
             raise SystemExit("the program itself leaves conflicts unordered")
@@ -387,7 +443,8 @@ def main() -> int:
     for path in options.programs:
         program = path.read_bytes()
         summary = Checker(program, random_inputs(program, options.seed)).run(
-            options.count // len(options.programs), options.seed)
+            options.count // len(options.programs), options.seed
+        )
         whole.counts += summary.counts
         whole.redundant += [f"{path.name}: {line}" for line in summary.redundant]
         whole.survivors += [f"{path.name}: {line}" for line in summary.survivors]
@@ -396,8 +453,10 @@ def main() -> int:
     for title, lines in (("proven redundant", whole.redundant), ("survived", whole.survivors)):
         for line in lines:
             print(f"{title}: {line}")
-    print(f"caught {100 * whole.caught_share:.2f} % of {whole.total('caught') + whole.total('survived')} "
-          f"mutants that are not redundant")
+    print(
+        f"caught {100 * whole.caught_share:.2f} % of {whole.total('caught') + whole.total('survived')} "
+        f"mutants that are not redundant"
+    )
     return 0 if whole.caught_share >= 0.99 else 1
 
 

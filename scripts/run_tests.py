@@ -51,6 +51,19 @@ SUITES = (
 )
 
 
+def environment() -> dict[str, str]:
+    """The caller's environment with this tree's tools and packages first."""
+    first = {
+        "PATH": [ROOT / "build/bin", BIN],
+        "PYTHONPATH": [ROOT / "python", ROOT],
+    }
+    result = dict(os.environ)
+    for name, folders in first.items():
+        rest = [result[name]] if result.get(name) else []
+        result[name] = os.pathsep.join([*map(str, folders), *rest])
+    return result
+
+
 @dataclass
 class Outcome:
     """What a suite said: its exit status, last lines and seconds."""
@@ -68,6 +81,7 @@ def run(suite: Suite, extra: Sequence[str]) -> Outcome:
     process = subprocess.Popen(
         [*suite.command, *extra],
         cwd=suite.folder,
+        env=environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
