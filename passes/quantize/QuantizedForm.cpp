@@ -17,15 +17,18 @@ std::nullopt_t FormBuilder::refuse(Operation *op, const Twine &why) {
 }
 
 const QuantizedForm *FormBuilder::getForm(Value value) {
-  auto [entry, isNew] = forms.try_emplace(value, std::nullopt);
-  if (isNew) {
-    OpBuilder::InsertionGuard guard(builder);
-    builder.setInsertionPointAfterValue(value);
-    Result form = build(value);
-    forms[value] = form;
-  }
-  const Result &form = forms[value];
-  return form ? &*form : nullptr;
+  auto [entry, isNew] = forms.try_emplace(value);
+  if (!isNew)
+    return entry->second.get();
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointAfterValue(value);
+  Result form = build(value);
+  if (!form)
+    return nullptr;
+  // Operands of `value` have grown the table, so look its entry up again.
+  std::unique_ptr<QuantizedForm> &owner = forms[value];
+  owner = std::make_unique<QuantizedForm>(std::move(*form));
+  return owner.get();
 }
 
 const QuantizedForm *FormBuilder::codes(Operation *op, unsigned index) {
@@ -116,7 +119,6 @@ FormBuilder::Result FormBuilder::buildContraction(linalg::GenericOp op) {
   const QuantizedForm *found[] = {codes(op, 0), codes(op, 1)};
   if (!found[0] || !found[1])
     return std::nullopt;
-  // Copies: finding the bias may move the table of forms.
   QuantizedForm lhs = *found[match.lhs], rhs = *found[match.rhs];
   if (match.lhs != 0)
     std::swap(lhs, rhs);

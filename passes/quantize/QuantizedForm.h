@@ -10,6 +10,7 @@
 
 #include "llvm/ADT/DenseMap.h"
 #include <limits>
+#include <memory>
 
 namespace mlir::asic {
 
@@ -87,7 +88,7 @@ private:
 
   OpBuilder &builder;
   RoundingAttr rounding;
-  DenseMap<Value, Result> forms;
+  DenseMap<Value, std::unique_ptr<QuantizedForm>> forms;
   Operation *stop = nullptr;
   std::string reason;
 };
