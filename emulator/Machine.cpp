@@ -6,7 +6,6 @@
 #include "emulator/Sync.h"
 #include "emulator/TargetRules.h"
 #include "emulator/engines/Engines.h"
-#include "runtime/ProgramJson.h"
 #include "runtime/Timing.h"
 #include "runtime/isa/Assembly.h"
 #include "runtime/isa/Support.h"
@@ -51,10 +50,8 @@ Expected<std::unique_ptr<Machine>> Machine::create(Program program) {
   if (program.meta.dramBytes > target->dram.bytes)
     return mismatch("expected at most " + Twine(target->dram.bytes) +
                     " bytes of dram, got " + Twine(program.meta.dramBytes));
-  for (const auto *tensors : {&program.inputs, &program.outputs})
-    for (const IoTensor &tensor : *tensors)
-      if (Error error = verify(tensor))
-        return std::move(error);
+  if (Error error = verify(program))
+    return std::move(error);
   std::unique_ptr<Machine> machine(
       new Machine(std::move(program), std::move(*target)));
   machine->loadFault = machine->load();

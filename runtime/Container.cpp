@@ -239,25 +239,6 @@ static Error readConstants(ArrayRef<uint8_t> bytes, Program &program) {
   return Error::success();
 }
 
-/// Constants and tensors must lie in the DRAM that the program declares.
-static Error checkPlacement(const Program &program) {
-  uint64_t limit = program.meta.dramBytes;
-  if (!program.constants.empty()) {
-    const ConstantBlock &last = program.constants.back();
-    if (last.address + last.bytes.size() > limit)
-      return bad("expected constants inside " + Twine(limit) +
-                 " bytes of dram, got an end of " +
-                 Twine(last.address + last.bytes.size()));
-  }
-  for (const auto *tensors : {&program.inputs, &program.outputs})
-    for (const IoTensor &tensor : *tensors)
-      if (tensor.address > limit || tensor.byteExtent() > limit - tensor.address)
-        return bad("expected tensor '" + tensor.name + "' inside " +
-                   Twine(limit) + " bytes of dram, got address " +
-                   Twine(tensor.address));
-  return Error::success();
-}
-
 Expected<Program> Program::parse(ArrayRef<uint8_t> file) {
   if (Error error = checkHeader(file))
     return std::move(error);
@@ -284,7 +265,7 @@ Expected<Program> Program::parse(ArrayRef<uint8_t> file) {
     return bad("section debug: " + llvm::toString(std::move(error)));
   if (Error error = readMetaJson(llvm::toStringRef(sections[kMeta]), program))
     return bad("section meta: " + llvm::toString(std::move(error)));
-  if (Error error = checkPlacement(program))
-    return std::move(error);
+  if (Error error = verify(program))
+    return bad(llvm::toString(std::move(error)));
   return program;
 }

@@ -79,6 +79,44 @@ uint64_t Program::constantBytes() const {
   return total;
 }
 
+/// Constants ascend and lie in the declared DRAM.
+static Error verifyConstants(const Program &program) {
+  uint64_t limit = program.meta.dramBytes, end = 0;
+  for (const ConstantBlock &block : program.constants) {
+    if (block.address < end)
+      return makeError("expected ascending constants, got address " +
+                       Twine(block.address));
+    if (block.address > limit || block.bytes.size() > limit - block.address)
+      return makeError("expected constants inside " + Twine(limit) +
+                       " bytes of dram, got address " + Twine(block.address) +
+                       " and " + Twine(block.bytes.size()) + " bytes");
+    end = block.address + block.bytes.size();
+  }
+  return Error::success();
+}
+
+Error asic::verify(const Program &program) {
+  if (program.text.size() % isa::instructionBytes)
+    return makeError("expected text of a multiple of 256 bytes, got " +
+                     Twine(program.text.size()));
+  for (const isa::LaneProgram &lane : program.lanes)
+    if (Error error = isa::verify(lane))
+      return error;
+  if (Error error = verifyConstants(program))
+    return error;
+  uint64_t limit = program.meta.dramBytes;
+  for (const auto *tensors : {&program.inputs, &program.outputs})
+    for (const IoTensor &tensor : *tensors) {
+      if (Error error = verify(tensor))
+        return error;
+      if (tensor.address > limit || tensor.byteExtent() > limit - tensor.address)
+        return makeError("expected tensor '" + tensor.name + "' inside " +
+                         Twine(limit) + " bytes of dram, got address " +
+                         Twine(tensor.address));
+    }
+  return Error::success();
+}
+
 static Error osError(const Twine &what, llvm::StringRef path, int code) {
   return makeError(what + " '" + path + "': " + std::strerror(code));
 }

@@ -128,6 +128,13 @@ public:
   static llvm::Expected<Program> load(llvm::StringRef path);
 };
 
+/// The rules of an io record: known types, matching ranks, no overflow.
+llvm::Error verify(const IoTensor &tensor);
+
+/// What `parse` makes sure of, for programs built in memory: lane programs and
+/// io records are legal, constants ascend, and all lie in the declared DRAM.
+llvm::Error verify(const Program &program);
+
 /// SHA-256 of `bytes` in lower-case hexadecimal.
 std::string sha256Hex(llvm::ArrayRef<uint8_t> bytes);
 

@@ -19,9 +19,6 @@ llvm::Error readIoJson(llvm::StringRef text, Program &program);
 llvm::Error readDebugJson(llvm::StringRef text, Program &program);
 llvm::Error readMetaJson(llvm::StringRef text, Program &program);
 
-/// The rules of an io record, also for programs built in memory.
-llvm::Error verify(const IoTensor &tensor);
-
 } // namespace asic
 
 #endif // ASIC_RUNTIME_PROGRAMJSON_H
