@@ -62,8 +62,8 @@ public:
       if (!shared.empty() && slots.size() > ms.size() &&
           llvm::is_contained(ArrayRef(slots).take_front(ms.size()), 2u))
         continue;
-      for (unsigned kMask : {0b111u, 0b011u, 0b110u, 0b101u, 0b010u, 0b100u,
-                             0b001u, 0b000u}) {
+      for (unsigned kMask : {0b111u, 0b011u, 0b101u, 0b110u, 0b001u, 0b010u,
+                             0b100u, 0b000u}) {
         std::optional<Places> places = tryPlaces(slots, kMask);
         if (places)
           return *places;
