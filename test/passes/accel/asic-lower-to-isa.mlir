@@ -16,7 +16,7 @@
 // CHECK: isa.copy dma0 {dst_space = sram, src_addr = 65, run_bytes = 1, n0 = 16, n1 = 1, n2 = 1, n3 = 1, src_s0 = 2, dst_s0 = 1}
 // Columns 1 and 2 of every row.
 // CHECK: isa.fill dma0 {dst_space = sram, elem_bytes = 1, dst_addr = 17, value = 255, run = 2, n0 = 4, n1 = 1, n2 = 1, n3 = 1, dst_s0 = 4}
-// CHECK: isa.copy dma0 {{.*}}{src_space = sram, dst_addr = 128, run_bytes = 16, n0 = 1
+// CHECK: isa.copy dma0 {src_space = sram, src_addr = 16, dst_addr = 128, run_bytes = 16, n0 = 1
 // CHECK: isa.halt ctrl {}
 func.func @moves(%x: memref<1x4x4x2xi8, #dram> {asic.name = "image",
     asic.boundary = {shape = array<i64: 1, 2, 4, 4>, type = f32, permutation = array<i64: 0, 2, 3, 1>,
