@@ -224,66 +224,74 @@ def IsolateAcceleratorPass : Pass<"asic-isolate-accelerator", "ModuleOp"> {
 //===----------------------------------------------------------------------===//
 
 def PlanPass : Pass<"asic-plan", "func::FuncOp"> {
-  let summary = "choose groups, tile sizes and loop orders";
+  let summary = "group operations and choose how each group is tiled";
   let description = [{
-    Policy only. Each contraction with the elementwise op behind it and the pads and initial values in front
-    of it, and every other generic with its pads, becomes a group (`asic.group` on each
-    op). For each group the tile sizes of its result, the chunks of its reduction and the loop
-    order are chosen by exhaustive search over a bounded set with the cost functions of the target,
-    within SRAM (double-buffered) and ACC; the choice is `#asic.plan` on the group's last op.
-
-    Before: the form after quantize, in an accelerator function. After: every generic is in a group.
+    Forms groups in an accelerator function: a contraction or generic with the elementwise
+    generics behind it, so that what passes between them stays on the chip. For each group a
+    bounded search finds tile sizes, loop order and the inputs to keep in SRAM, by the cost model
+    of the target. Before: linalg.generic on static tensors. After: every generic has `asic.group`,
+    the last one of each group `asic.plan = #asic.plan<...>`. A generic without any tile that
+    fits the memories is an error.
   }];
-  let dependentDialects = ["AsicDialect", "linalg::LinalgDialect",
-                           "tensor::TensorDialect"];
+}
+
+def VerifyPlanPass : Pass<"asic-verify-plan", "func::FuncOp"> {
+  let summary = "check that every generic belongs to a planned group";
+  let description = [{
+    Every generic that is computed has `asic.group`, one operation per group has `asic.plan` with
+    tile sizes for the result's dimensions, all loops in its order, and no tile larger than
+    its dimension.
+  }];
 }
 
 def TilePass : Pass<"asic-tile", "func::FuncOp"> {
-  let summary = "cut groups into straight-line tiles";
+  let summary = "execute plans as straight-line tiles";
   let description = [{
-    Mechanism only: does what `#asic.plan` says. Every tile is made through TilingInterface at
-    constant offsets; producers inside the group are made again for each tile; chunks
-    of a reduction are a chain in ascending order; tiles are inserted into one tensor per group. A slice that the
-    previous tile has used already is used again, so that a stationary operand is loaded once.
-
-    ```mlir
-    %y = linalg.generic … {asic.plan = #asic.plan<… tile = [1, 8, 56, 64] …>}
-    // =>
-    %0 = tensor.empty() {asic.space = #asic.space<dram>}
-    %x0 = tensor.extract_slice %x[0, 0, 0, 0] [1, 8, 56, 64] [1, 1, 1, 1]
-    %y0 = linalg.generic … ins(%x0)
-    %1 = tensor.insert_slice %y0 into %0[0, 0, 0, 0] …
-    ```
+    Replaces every group by its tiles, in the plan's order, with constant offsets. A load is a
+    `tensor.extract_slice` with `asic.load`, a store a `tensor.insert_slice` into the group's result.
+    Reductions that the plan cuts become chains with K ascending. Slices of constants that are not
+    contiguous become constants. Makes no decision: tile sizes, order and reuse are the plan's.
   }];
-  let dependentDialects = ["AsicDialect", "affine::AffineDialect",
-                           "arith::ArithDialect", "linalg::LinalgDialect",
-                           "tensor::TensorDialect"];
+}
+
+def VerifyTilePass : Pass<"asic-verify-tile", "func::FuncOp"> {
+  let summary = "check that only tiles are left";
+  let description = [{
+    No `asic.plan` is left, every generic reads loaded tiles or tiles computed before, and every
+    slice has constant offsets.
+  }];
 }
 
 def BufferizePass : Pass<"asic-bufferize", "func::FuncOp"> {
-  let summary = "place tensors in the memories of the machine";
+  let summary = "give every tensor a buffer in a memory space";
   let description = [{
-    One linear walk. Arguments, results, constants and what passes between groups are memrefs in `dram`;
-    tiles are loaded into `sram`, sums live in `acc`, other results in `sram`; insert_slice becomes a
-    copy. Slices of constants are constants of their own, contiguous. Contractions become `asic.contract`: their
-    padding is not stored, and the fill or broadcast that starts the sum becomes its bias; a sum that another
-    op has begun is accumulated. Other padding is a fill and a copy.
-
-    Before: straight-line tiles. After: asic.contract and linalg on memrefs with `#asic.space`, no tensors.
+    One walk over the tiles: tensors between groups become buffers in dram (or sram, where the
+    plan says so), loads become copies to sram, sums of contractions lie in acc, results of maps in
+    sram, stores are copies. A padded input of a contraction is a wider view of the unpadded
+    tile (`memref.reinterpret_cast` with `asic.pad`), of a map a filled buffer. Reshapes are views.
   }];
-  let dependentDialects = ["AsicDialect", "linalg::LinalgDialect",
-                           "memref::MemRefDialect"];
+  let dependentDialects = ["::mlir::memref::MemRefDialect",
+                           "::mlir::asic::AsicDialect"];
+}
+
+def VerifyBufferizePass : Pass<"asic-verify-bufferize", "func::FuncOp"> {
+  let summary = "check that no tensor is left";
 }
 
 def LowerToAsicPass : Pass<"asic-lower-to-asic", "func::FuncOp"> {
-  let summary = "turn what is left of linalg into tile operations";
+  let summary = "turn linalg on buffers into tile operations";
   let description = [{
-    Generics become `asic.map` (the fill that starts a reduction becomes its `init`), copies `asic.copy`,
-    fills `asic.fill`. Constants from outside a body move into it.
-
-    Before: the form after bufferize. After: only tile operations touch memory.
+    Contractions become `asic.contract` (bias and zero points from initial value and body, parts of a sum
+    accumulate), other generics `asic.map`, moves `asic.copy` and `asic.fill`. An operation with more
+    dimensions than the machine's is split along outer ones. A copy from dram to dram goes through
+    sram.
   }];
-  let dependentDialects = ["AsicDialect"];
+  let dependentDialects = ["::mlir::memref::MemRefDialect",
+                           "::mlir::asic::AsicDialect"];
+}
+
+def VerifyAsicPass : Pass<"asic-verify-asic", "func::FuncOp"> {
+  let summary = "check that only tile operations, buffers and views are left";
 }
 
 def SchedulePass : Pass<"asic-schedule", "func::FuncOp"> {

@@ -5,7 +5,7 @@
 #include "dialects/Isa/Isa.h"
 #include "passes/Passes.h"
 #include "passes/accel/Backend.h"
-#include "passes/accel/Tiling.h"
+#include "passes/accel/Tiles.h"
 #include "passes/cpu/Cpu.h"
 #include "passes/normalize/Normalize.h"
 #include "passes/partition/Partition.h"
@@ -57,20 +57,22 @@ const Phase phases[] = {
      [](OpPassManager &pm, const PipelineOptions &) {
        // From here on the module is the accelerator's alone.
        pm.addPass(createIsolateAcceleratorPass());
-       buildPlanPhase(pm);
+       buildPlanPipeline(pm);
      },
-     nullptr, /*accelerator=*/true},
+     buildVerifyPlanPipeline, /*accelerator=*/true},
     {"tile",
-     [](OpPassManager &pm, const PipelineOptions &) { buildTilePhase(pm); },
-     nullptr, /*accelerator=*/true},
+     [](OpPassManager &pm, const PipelineOptions &) { buildTilePipeline(pm); },
+     buildVerifyTilePipeline, /*accelerator=*/true},
     {"bufferize",
      [](OpPassManager &pm, const PipelineOptions &) {
-       buildBufferizePhase(pm);
+       buildBufferizePipeline(pm);
      },
-     nullptr, /*accelerator=*/true},
+     buildVerifyBufferizePipeline, /*accelerator=*/true},
     {"asic",
-     [](OpPassManager &pm, const PipelineOptions &) { buildAsicPhase(pm); },
-     nullptr, /*accelerator=*/true},
+     [](OpPassManager &pm, const PipelineOptions &) {
+       buildLowerToAsicPipeline(pm);
+     },
+     buildVerifyAsicPipeline, /*accelerator=*/true},
     {"schedule",
      [](OpPassManager &pm, const PipelineOptions &) {
        buildSchedulePipeline(pm);

@@ -62,7 +62,9 @@ def Asic_PlanAttr : Asic_Attr<"Plan", "plan"> {
     `tile` are tile sizes of the result dimensions of the group's last op,
     `reduce` tile sizes of the reduction dimensions of its contraction (empty: not tiled),
     `order` the loop order over result dimensions, outermost first, `space` where the result
-    lives; `cycles` and `bytes` what the cost model predicts for the group.
+    lives; `cycles` and `bytes` what the cost model predicts for the group. `hold` names the
+    inputs of the group (in order of first use) whose tiles stay in SRAM until the group ends;
+    tiles of the others are loaded again when a tile in between did not use them.
   }];
   let parameters = (ins "int64_t":$group,
                         ArrayRefParameter<"int64_t">:$tile,
@@ -70,11 +72,13 @@ def Asic_PlanAttr : Asic_Attr<"Plan", "plan"> {
                         ArrayRefParameter<"int64_t">:$order,
                         "::mlir::asic::Space":$space,
                         "int64_t":$cycles,
-                        "int64_t":$bytes);
+                        "int64_t":$bytes,
+                        OptionalArrayRefParameter<"int64_t">:$hold);
   let assemblyFormat = [{
     `<` `group` `=` $group `,` `tile` `=` `[` $tile `]` `,`
     `reduce` `=` `[` (`]`) : ($reduce^ `]`)? `,` `order` `=` `[` $order `]` `,`
-    `space` `=` $space `,` `cycles` `=` $cycles `,` `bytes` `=` $bytes `>`
+    `space` `=` $space `,` `cycles` `=` $cycles `,` `bytes` `=` $bytes
+    (`,` `hold` `=` `[` $hold^ `]`)? `>`
   }];
 }
 

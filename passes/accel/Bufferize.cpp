@@ -1,22 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// asic-bufferize: from tiled tensors to linalg on memrefs in the spaces of the
-// machine, in one walk over the block. Chains of insert_slice are in place by
-// construction, so no alias analysis is needed.
-#include "dialects/Asic/Asic.h"
-#include "passes/Passes.h"
-#include "passes/Support/Constants.h"
-#include "passes/accel/Groups.h"
-#include "passes/accel/SliceConstant.h"
-#include "passes/accel/Structure.h"
+// asic-bufferize: the walk, and buffers of computed tiles.
+#include "passes/accel/Bufferize.h"
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "passes/Passes.h"
+#include "passes/Support/Target.h"
+#include "passes/accel/Tiles.h"
+
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/Matchers.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 namespace mlir::asic {
 #define GEN_PASS_DEF_BUFFERIZEPASS
@@ -28,446 +21,356 @@ using namespace mlir::asic;
 
 namespace {
 
-/// Where a tensor value lives while the block is walked.
-class BlockBufferizer {
-public:
-  explicit BlockBufferizer(func::FuncOp function)
-      : function(function), builder(function.getContext()) {}
-
-  LogicalResult run();
-
-private:
-  LogicalResult visit(Operation *op);
-  LogicalResult visitGeneric(linalg::GenericOp op);
-  LogicalResult visitContraction(linalg::GenericOp op, const Contraction &info);
-  LogicalResult visitInsertSlice(tensor::InsertSliceOp op);
-  LogicalResult visitPad(tensor::PadOp op);
-  LogicalResult visitConcat(tensor::ConcatOp op);
-  LogicalResult visitReturn(func::ReturnOp op);
-
-  /// The memref of `tensor`, in whatever space it is.
-  FailureOr<Value> bufferOf(Value tensor);
-  /// The memref of `tensor` in sram or acc; loads it once when it is in dram.
-  FailureOr<Value> onChip(Value tensor);
-  /// A constant tensor, or a slice of one, in dram.
-  FailureOr<Value> constantBuffer(Location loc, ElementsAttr value,
-                                  tensor::ExtractSliceOp slice);
-  Value allocate(Location loc, RankedTensorType type, Space space);
-  void copy(Location loc, Value source, Value target) {
-    memref::CopyOp::create(builder, loc, source, target);
-  }
-  /// The operand of `op` whose tile a contraction reads with implicit padding,
-  /// null when padding has to be stored.
-  tensor::PadOp implicitPad(linalg::GenericOp op, const Contraction &info);
-
-  func::FuncOp function;
-  OpBuilder builder;
-  DenseMap<Value, Value> buffers, chip;
-  DenseMap<std::pair<Attribute, ArrayAttr>, Value> constants;
-};
-
-struct BufferizePass : public mlir::asic::impl::BufferizePassBase<BufferizePass> {
+struct BufferizePass
+    : public mlir::asic::impl::BufferizePassBase<BufferizePass> {
   void runOnOperation() override {
-    auto region =
-        getOperation()->getAttrOfType<StringAttr>("asic.region");
-    if (region && region.getValue() != "accelerator")
+    func::FuncOp function = getOperation();
+    if (!isAcceleratorFunction(function))
       return;
-    if (failed(BlockBufferizer(getOperation()).run()))
-      signalPassFailure();
+    FailureOr<::asic::TargetModel> target = readTarget(function);
+    if (failed(target) || failed(Bufferizer(function, *target).run()))
+      return signalPassFailure();
   }
 };
 
 } // namespace
 
-static MemRefType memrefType(RankedTensorType type, Space space) {
-  return MemRefType::get(type.getShape(), type.getElementType(), AffineMap(),
-                         SpaceAttr::get(type.getContext(), space));
-}
-
-static Space spaceOf(Value memref) {
+Space mlir::asic::spaceOf(Value memref) {
   return getSpace(cast<MemRefType>(memref.getType()));
 }
 
-Value BlockBufferizer::allocate(Location loc, RankedTensorType type,
-                                Space space) {
-  return memref::AllocOp::create(builder, loc, memrefType(type, space));
+/// A contiguous memref type in `space`.
+static MemRefType bufferType(ArrayRef<int64_t> shape, Type element,
+                             Space space) {
+  return MemRefType::get(shape, element, MemRefLayoutAttrInterface(),
+                         SpaceAttr::get(element.getContext(), space));
 }
 
-FailureOr<Value> BlockBufferizer::constantBuffer(Location loc,
-                                                 ElementsAttr value,
-                                                 tensor::ExtractSliceOp slice) {
-  auto type = cast<RankedTensorType>(value.getType());
-  ArrayAttr place;
-  if (slice) {
-    SmallVector<int64_t> numbers(slice.getStaticOffsets());
-    llvm::append_range(numbers, slice.getStaticSizes());
-    place = builder.getI64ArrayAttr(numbers);
-  }
-  Value &known = constants[{value, place}];
-  if (known)
-    return known;
-  TypedAttr data = cast<TypedAttr>(value);
-  if (slice) {
-    data = sliceConstant(value, slice.getStaticOffsets(),
-                         slice.getStaticSizes());
-    if (!data)
-      return slice.emitOpError("expected data for the constant ")
-             << getResourceName(value) << ", got none; pass its values to the "
-                                         "compiler";
-    type = cast<RankedTensorType>(data.getType());
-  }
-  OpBuilder::InsertionGuard guard(builder);
-  builder.setInsertionPointToStart(&function.getBody().front());
-  known = ConstantOp::create(builder, loc, memrefType(type, Space::dram),
-                             cast<ElementsAttr>(data), /*address=*/IntegerAttr());
-  return known;
+Value Bufferizer::allocate(Location loc, ArrayRef<int64_t> shape, Type element,
+                           Space space) {
+  return memref::AllocOp::create(builder, loc,
+                                 bufferType(shape, element, space));
 }
 
-FailureOr<Value> BlockBufferizer::bufferOf(Value tensor) {
-  if (Value known = buffers.lookup(tensor))
-    return known;
-  Operation *op = tensor.getDefiningOp();
-  Location loc = tensor.getLoc();
-  Value memref;
-  if (ElementsAttr constant = getConstant(tensor)) {
-    FailureOr<Value> buffer = constantBuffer(loc, constant, {});
-    if (failed(buffer))
-      return failure();
-    memref = *buffer;
-  } else if (auto slice = dyn_cast_or_null<tensor::ExtractSliceOp>(op)) {
-    if (ElementsAttr constant = getConstant(slice.getSource());
-        constant && slice.getType().getRank() == slice.getSourceType().getRank()) {
-      FailureOr<Value> buffer = constantBuffer(loc, constant, slice);
-      if (failed(buffer))
-        return failure();
-      memref = *buffer;
-    } else {
-      FailureOr<Value> source = bufferOf(slice.getSource());
-      if (failed(source))
-        return failure();
-      auto type = memref::SubViewOp::inferRankReducedResultType(
-          slice.getType().getShape(), cast<MemRefType>(source->getType()),
-          slice.getStaticOffsets(), slice.getStaticSizes(),
-          slice.getStaticStrides());
-      memref = memref::SubViewOp::create(
-          builder, loc, cast<MemRefType>(type), *source,
-          slice.getMixedOffsets(), slice.getMixedSizes(),
-          slice.getMixedStrides());
-    }
-  } else if (auto empty = dyn_cast_or_null<tensor::EmptyOp>(op)) {
-    auto space = empty->getAttrOfType<SpaceAttr>(kSpaceAttrName);
-    memref = allocate(loc, empty.getType(),
-                      space ? space.getValue() : Space::dram);
-  } else if (auto expand = dyn_cast_or_null<tensor::ExpandShapeOp>(op)) {
-    FailureOr<Value> source = bufferOf(expand.getSrc());
-    if (failed(source))
-      return failure();
-    memref = memref::ExpandShapeOp::create(
-        builder, loc, expand.getResultType().getShape(), *source,
-        expand.getReassociationIndices());
-  } else if (auto collapse = dyn_cast_or_null<tensor::CollapseShapeOp>(op)) {
-    FailureOr<Value> source = bufferOf(collapse.getSrc());
-    if (failed(source))
-      return failure();
-    auto type = cast<MemRefType>(source->getType());
-    if (!memref::CollapseShapeOp::isGuaranteedCollapsible(
-            type, collapse.getReassociationIndices())) {
-      Value dense = allocate(loc, collapse.getSrcType(), Space::dram);
-      copy(loc, *source, dense);
-      source = dense;
-    }
-    memref = memref::CollapseShapeOp::create(
-        builder, loc, *source, collapse.getReassociationIndices());
-  } else {
-    return emitError(loc, "expected a value with a buffer, got one of ")
-           << (op ? op->getName().getStringRef() : "a block argument");
-  }
-  buffers[tensor] = memref;
-  return memref;
+Value Bufferizer::bufferOf(Value tensor) {
+  auto [it, isNew] = buffers.try_emplace(tensor, Value());
+  if (!isNew)
+    return it->second;
+  auto type = cast<RankedTensorType>(tensor.getType());
+  Value buffer = allocate(tensor.getLoc(), type.getShape(),
+                          type.getElementType(), Space::dram);
+  return buffers[tensor] = buffer;
 }
 
-FailureOr<Value> BlockBufferizer::onChip(Value tensor) {
-  FailureOr<Value> buffer = bufferOf(tensor);
-  if (failed(buffer) || spaceOf(*buffer) != Space::dram)
-    return buffer;
-  Value &loaded = chip[tensor];
-  if (!loaded) {
-    loaded = allocate(tensor.getLoc(), cast<RankedTensorType>(tensor.getType()),
-                      Space::sram);
-    copy(tensor.getLoc(), *buffer, loaded);
-  }
-  return loaded;
-}
-
-tensor::PadOp BlockBufferizer::implicitPad(linalg::GenericOp op,
-                                           const Contraction &info) {
-  auto pad = op.getDpsInputs()[info.a].getDefiningOp<tensor::PadOp>();
-  if (!pad)
-    return {};
-  Value value = pad.getConstantPaddingValue();
-  APInt integer;
-  if (value && matchPattern(value, m_ConstantInt(&integer)))
-    return integer.getSExtValue() == info.aZero ? pad : tensor::PadOp();
-  return value && matchPattern(value, m_AnyZeroFloat()) ? pad
-                                                         : tensor::PadOp();
-}
-
-/// A contraction becomes `asic.contract` at once: padding that is not stored and a
-/// sum that starts from a bias have no form in linalg on buffers.
-LogicalResult BlockBufferizer::visitContraction(linalg::GenericOp op,
-                                                const Contraction &info) {
-  tensor::PadOp pad = implicitPad(op, info);
-  FailureOr<Value> a =
-      onChip(pad ? pad.getSource() : op.getInputs()[info.a]);
-  FailureOr<Value> w = onChip(op.getInputs()[info.w]);
-  if (failed(a) || failed(w))
-    return failure();
-  // A sum that another op has begun is continued in place.
-  Value init = op.getDpsInits()[0], bias;
-  Value acc = buffers.lookup(init);
-  bool accumulate = bool(acc);
-  if (!accumulate) {
-    std::optional<Value> start = matchContractionInit(init);
-    if (!start)
-      return op.emitOpError("expected a sum that starts from 0, from a bias or "
-                            "from a partial sum");
-    acc = allocate(op.getLoc(), cast<RankedTensorType>(init.getType()),
-                   Space::acc);
-    if (*start) {
-      FailureOr<Value> loaded = onChip(*start);
-      if (failed(loaded))
-        return failure();
-      bias = *loaded;
-    }
-  }
-  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
-  SmallVector<Attribute> iterators;
-  for (utils::IteratorType type : op.getIteratorTypesArray())
-    iterators.push_back(
-        builder.getStringAttr(utils::stringifyIteratorType(type)));
-  ContractOp::create(
-      builder, op.getLoc(), *a, *w, bias, acc,
-      builder.getAffineMapArrayAttr({maps[info.a], maps[info.w], maps[2]}),
-      builder.getArrayAttr(iterators), uint64_t(info.aZero),
-      uint64_t(info.wZero), accumulate,
-      pad ? builder.getDenseI64ArrayAttr(pad.getStaticLow())
-          : DenseI64ArrayAttr(),
-      /*engine=*/IntegerAttr(), /*waits=*/DenseI64ArrayAttr(),
-      /*posts=*/DenseI64ArrayAttr(), /*tag=*/IntegerAttr());
-  buffers[op.getResult(0)] = acc;
-  return success();
-}
-
-/// True when every use of `value` is the start of a contraction's sum.
-static bool onlyStartsContractions(Value value) {
-  return llvm::all_of(value.getUses(), [](OpOperand &use) {
-    auto user = dyn_cast<linalg::GenericOp>(use.getOwner());
-    return user && user.isDpsInit(&use) && matchContraction(user);
+/// True when every use is the initial value of a generic.
+static bool isOnlyInit(Operation *op) {
+  return llvm::all_of(op->getUses(), [](OpOperand &use) {
+    auto generic = dyn_cast<linalg::GenericOp>(use.getOwner());
+    return generic && generic.isDpsInit(&use);
   });
 }
 
-LogicalResult BlockBufferizer::visitGeneric(linalg::GenericOp op) {
-  if (std::optional<Contraction> info = matchContraction(op))
-    return visitContraction(op, *info);
-  if (matchContractionInit(op.getResult(0)) &&
-      onlyStartsContractions(op.getResult(0)))
-    return success(); // becomes the bias
-  SmallVector<Value> operands;
-  for (Value input : op.getDpsInputs()) {
-    FailureOr<Value> memref = onChip(input);
-    if (failed(memref))
+//===----------------------------------------------------------------------===//
+// Generics
+//===----------------------------------------------------------------------===//
+
+void Bufferizer::cloneOnBuffers(linalg::GenericOp op, ValueRange inputs,
+                                Value output) {
+  auto clone = linalg::GenericOp::create(
+      builder, op.getLoc(), TypeRange(), inputs, output,
+      op.getIndexingMapsAttr(), op.getIteratorTypesAttr(), /*doc=*/nullptr,
+      /*library_call=*/nullptr);
+  // The old operation goes away; its body moves.
+  clone.getRegion().takeBody(op.getRegion());
+  if (Attribute group = op->getAttr("asic.group"))
+    clone->setAttr("asic.group", group);
+}
+
+/// A view of the unpadded tile with the shape of the padded one, for a
+/// contraction that skips points outside; null where the array cannot.
+Value Bufferizer::widen(tensor::PadOp pad, linalg::GenericOp user) {
+  auto contraction = matchContraction(user, target);
+  if (!contraction || user.getDpsInputs()[contraction->a] != pad.getResult())
+    return Value();
+  Value padding = pad.getConstantPaddingValue();
+  APInt integer;
+  APFloat real(0.0f);
+  bool isZero = padding && ((matchPattern(padding, m_ConstantInt(&integer)) &&
+                             integer.getSExtValue() == contraction->aZero) ||
+                            (matchPattern(padding, m_ConstantFloat(&real)) &&
+                             real.isZero()));
+  // The address generator checks two dimensions, x and y.
+  AffineMap map = user.getIndexingMapsArray()[contraction->a];
+  unsigned padded = 0;
+  for (auto [low, high, expr] : llvm::zip_equal(
+           pad.getStaticLow(), pad.getStaticHigh(), map.getResults())) {
+    if (low == 0 && high == 0)
+      continue;
+    ++padded;
+    for (unsigned dim = 0; dim < map.getNumDims(); ++dim) {
+      LoopRole role = contraction->roles[dim];
+      if (expr.isFunctionOfDim(dim) && role != LoopRole::m &&
+          role != LoopRole::k)
+        return Value();
+    }
+  }
+  if (!isZero || padded > 2)
+    return Value();
+
+  Value source = bufferOf(pad.getSource());
+  auto type = cast<MemRefType>(source.getType());
+  int64_t offset;
+  SmallVector<int64_t> strides;
+  if (failed(type.getStridesAndOffset(strides, offset)))
+    return Value();
+  for (auto [low, stride] : llvm::zip_equal(pad.getStaticLow(), strides))
+    offset -= low * stride;
+  auto shape = cast<RankedTensorType>(pad.getType()).getShape();
+  auto wide = MemRefType::get(
+      shape, type.getElementType(),
+      StridedLayoutAttr::get(builder.getContext(), offset, strides),
+      type.getMemorySpace());
+  auto cast = memref::ReinterpretCastOp::create(builder, pad.getLoc(), wide,
+                                                source, offset, shape, strides);
+  cast->setAttr(kPadAttrName,
+                builder.getDenseI64ArrayAttr(pad.getStaticLow()));
+  return cast;
+}
+
+/// The buffer that the operation reads for an operand.
+FailureOr<Value>
+Bufferizer::inputBuffer(OpOperand &operand,
+                        const std::optional<Contraction> &contraction) {
+  Value value = operand.get();
+  if (!isa<RankedTensorType>(value.getType()))
+    return value;
+  if (auto pad = value.getDefiningOp<tensor::PadOp>()) {
+    if (Value wide = widen(pad, cast<linalg::GenericOp>(operand.getOwner())))
+      return wide;
+    if (!buffers.count(value)) {
+      auto type = pad.getType();
+      Value buffer = allocate(pad.getLoc(), type.getShape(),
+                              type.getElementType(), Space::sram);
+      buffers[value] = buffer;
+      if (failed(storePadded(pad, buffer)))
+        return failure();
+    }
+    return buffers[value];
+  }
+  Value buffer = bufferOf(value);
+  // The array reads its factors from SRAM only.
+  if (contraction && spaceOf(buffer) == Space::acc)
+    buffer = drain(buffer, operand.getOwner()->getLoc());
+  return buffer;
+}
+
+/// Copies sums out of the accumulators with the vector unit.
+Value Bufferizer::drain(Value buffer, Location loc) {
+  auto type = cast<MemRefType>(buffer.getType());
+  Value sram = allocate(loc, type.getShape(), type.getElementType(),
+                        Space::sram);
+  linalg::GenericOp::create(
+      builder, loc, buffer, sram,
+      SmallVector<AffineMap>(2, builder.getMultiDimIdentityMap(type.getRank())),
+      SmallVector<utils::IteratorType>(type.getRank(),
+                                       utils::IteratorType::parallel),
+      [](OpBuilder &nested, Location bodyLoc, ValueRange arguments) {
+        linalg::YieldOp::create(nested, bodyLoc, arguments[0]);
+      });
+  return sram;
+}
+
+/// Where the result goes: into the buffer it continues, into a resident tensor,
+/// or into a new tile.
+Value Bufferizer::placeOutput(linalg::GenericOp op, bool isContraction) {
+  auto type = cast<RankedTensorType>(op.getResult(0).getType());
+  Value init = op.getDpsInits()[0];
+  // The next part of a sum.
+  if (auto it = buffers.find(init);
+      it != buffers.end() && init.hasOneUse() &&
+      (spaceOf(it->second) == Space::acc) == isContraction &&
+      spaceOf(it->second) != Space::dram)
+    return it->second;
+  if (isContraction)
+    return allocate(op.getLoc(), type.getShape(), type.getElementType(),
+                    Space::acc);
+  if (op.getResult(0).hasOneUse())
+    if (auto insert =
+            dyn_cast<tensor::InsertSliceOp>(*op.getResult(0).user_begin()))
+      if (auto it = buffers.find(insert.getDest());
+          it != buffers.end() && spaceOf(it->second) == Space::sram)
+        return view(it->second, insert.getStaticOffsets(),
+                    insert.getStaticSizes());
+  return allocate(op.getLoc(), type.getShape(), type.getElementType(),
+                  Space::sram);
+}
+
+/// Gives `output` the values of the tensor `init` before the operation adds to
+/// them.
+LogicalResult Bufferizer::writeInit(linalg::GenericOp op, Value init,
+                                    Value output) {
+  if (auto it = buffers.find(init);
+      it != buffers.end() && it->second == output)
+    return success();
+  if (auto fill = init.getDefiningOp<linalg::FillOp>()) {
+    linalg::FillOp::create(builder, fill.getLoc(), fill.getInputs()[0],
+                           output);
+    return success();
+  }
+  auto broadcast = init.getDefiningOp<linalg::GenericOp>();
+  if (broadcast && isBroadcast(broadcast) && !buffers.count(init)) {
+    Value source = bufferOf(broadcast.getDpsInputs()[0]);
+    auto clone = linalg::GenericOp::create(
+        builder, broadcast.getLoc(), TypeRange(), source, output,
+        broadcast.getIndexingMapsAttr(), broadcast.getIteratorTypesAttr(),
+        /*doc=*/nullptr, /*library_call=*/nullptr);
+    IRMapping mapping;
+    broadcast.getRegion().cloneInto(&clone.getRegion(), mapping);
+    return success();
+  }
+  if (init.getDefiningOp<tensor::EmptyOp>())
+    return success();
+  Value source = bufferOf(init);
+  unsigned rank = cast<ShapedType>(init.getType()).getRank();
+  linalg::GenericOp::create(
+      builder, op.getLoc(), source, output,
+      SmallVector<AffineMap>(2, builder.getMultiDimIdentityMap(rank)),
+      SmallVector<utils::IteratorType>(rank, utils::IteratorType::parallel),
+      [](OpBuilder &nested, Location loc, ValueRange arguments) {
+        linalg::YieldOp::create(nested, loc, arguments[0]);
+      });
+  return success();
+}
+
+LogicalResult Bufferizer::convertGeneric(linalg::GenericOp op) {
+  if (op->getNumResults() != 1)
+    return op.emitOpError("expected one result, got ")
+           << op->getNumResults() << "; split the operation";
+  // An initial value is written where it is used.
+  if (isBroadcast(op) && isOnlyInit(op) && !op.use_empty())
+    return success();
+  std::optional<Contraction> contraction = matchContraction(op, target);
+  SmallVector<Value> inputs;
+  for (OpOperand *operand : op.getDpsInputOperands()) {
+    FailureOr<Value> buffer = inputBuffer(*operand, contraction);
+    if (failed(buffer))
       return failure();
-    operands.push_back(*memref);
+    inputs.push_back(*buffer);
   }
   Value init = op.getDpsInits()[0];
-  auto type = cast<RankedTensorType>(init.getType());
-  Value output;
-  if (op.getNumReductionLoops() > 0)
-    output = buffers.lookup(init); // begun by a fill
-  if (!output)
-    output = allocate(op.getLoc(), type, Space::sram);
-  operands.push_back(output);
-  auto lowered = linalg::GenericOp::create(
-      builder, op.getLoc(), TypeRange{}, ArrayRef(operands).drop_back(),
-      ArrayRef(operands).take_back(), op.getIndexingMaps(),
-      op.getIteratorTypes(), /*doc=*/StringAttr(),
-      /*library_call=*/StringAttr());
-  lowered.getRegion().takeBody(op.getRegion());
+  Value output = placeOutput(op, contraction.has_value());
+  bool readsInit = !op.getMatchingBlockArgument(op.getDpsInitOperand(0))
+                        .use_empty();
+  if (readsInit && failed(writeInit(op, init, output)))
+    return failure();
+  cloneOnBuffers(op, inputs, output);
   buffers[op.getResult(0)] = output;
   return success();
 }
 
-LogicalResult BlockBufferizer::visitInsertSlice(tensor::InsertSliceOp op) {
-  FailureOr<Value> target = bufferOf(op.getDest());
-  FailureOr<Value> source = bufferOf(op.getSource());
-  if (failed(target) || failed(source))
-    return failure();
-  auto type = memref::SubViewOp::inferRankReducedResultType(
-      op.getSourceType().getShape(), cast<MemRefType>(target->getType()),
-      op.getStaticOffsets(), op.getStaticSizes(), op.getStaticStrides());
-  auto makeView = [&] {
-    return memref::SubViewOp::create(
-               builder, op.getLoc(), cast<MemRefType>(type), *target,
-               op.getMixedOffsets(), op.getMixedSizes(), op.getMixedStrides())
-        .getResult();
-  };
-  auto alloc = source->getDefiningOp<memref::AllocOp>();
-  if (spaceOf(*target) == Space::sram && alloc &&
-      spaceOf(*source) == Space::sram) {
-    // The tile is written where it belongs.
-    OpBuilder::InsertionGuard guard(builder);
-    builder.setInsertionPoint(alloc);
-    Value view = makeView();
-    alloc.replaceAllUsesWith(view);
-    alloc.erase();
-    buffers[op.getSource()] = view;
-  } else {
-    copy(op.getLoc(), *source, makeView());
-  }
-  buffers[op.getResult()] = *target;
-  return success();
+//===----------------------------------------------------------------------===//
+// The walk
+//===----------------------------------------------------------------------===//
+
+LogicalResult Bufferizer::convert(Operation *op) {
+  builder.setInsertionPoint(op);
+  return llvm::TypeSwitch<Operation *, LogicalResult>(op)
+      .Case<arith::ConstantOp>([&](arith::ConstantOp constant) {
+        if (auto value = dyn_cast<ElementsAttr>(constant.getValue())) {
+          auto type = cast<RankedTensorType>(constant.getType());
+          buffers[constant.getResult()] = ConstantOp::create(
+              builder, op->getLoc(),
+              bufferType(type.getShape(), type.getElementType(), Space::dram),
+              value, IntegerAttr());
+        }
+        return success();
+      })
+      .Case<tensor::EmptyOp>([&](tensor::EmptyOp empty) {
+        if (auto space = op->getAttrOfType<SpaceAttr>(kSpaceAttrName))
+          buffers[empty.getResult()] =
+              allocate(op->getLoc(), empty.getType().getShape(),
+                       empty.getType().getElementType(), space.getValue());
+        return success();
+      })
+      .Case<linalg::FillOp>([&](linalg::FillOp fill) {
+        if (isOnlyInit(fill))
+          return success();
+        // A tile that lies in the padding whole is read like any other.
+        auto type = cast<RankedTensorType>(fill.getResult(0).getType());
+        bool isTile = llvm::any_of(op->getUsers(), llvm::IsaPred<linalg::GenericOp>);
+        Value buffer = allocate(op->getLoc(), type.getShape(),
+                                type.getElementType(),
+                                isTile ? Space::sram : Space::dram);
+        linalg::FillOp::create(builder, op->getLoc(), fill.getInputs()[0],
+                               buffer);
+        buffers[fill.getResult(0)] = buffer;
+        return success();
+      })
+      .Case<linalg::GenericOp>(
+          [&](linalg::GenericOp generic) { return convertGeneric(generic); })
+      .Case<tensor::ExtractSliceOp>([&](tensor::ExtractSliceOp slice) {
+        convertSlice(slice);
+        return success();
+      })
+      .Case<tensor::InsertSliceOp>(
+          [&](tensor::InsertSliceOp insert) { return convertInsert(insert); })
+      .Case<tensor::ConcatOp>([&](tensor::ConcatOp concat) {
+        convertConcat(concat);
+        return success();
+      })
+      .Case<tensor::PadOp>([&](tensor::PadOp pad) { return convertPad(pad); })
+      .Case<tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::ReshapeOp>(
+          [&](Operation *reshape) {
+            convertReshape(reshape);
+            return success();
+          })
+      .Case<func::ReturnOp>(
+          [&](func::ReturnOp ret) { return convertReturn(ret); })
+      .Default([&](Operation *other) {
+        return other->emitOpError("expected linalg, tensor and constants in an "
+                                  "accelerator function; the partition phase "
+                                  "sends everything else to the host");
+      });
 }
 
-/// Padding that the consumer cannot imply is stored around the data.
-LogicalResult BlockBufferizer::visitPad(tensor::PadOp op) {
-  bool isNeeded = llvm::any_of(op->getUsers(), [&](Operation *user) {
-    auto generic = dyn_cast<linalg::GenericOp>(user);
-    std::optional<Contraction> info =
-        generic ? matchContraction(generic) : std::nullopt;
-    return !info || implicitPad(generic, *info) != op;
-  });
-  if (!isNeeded)
-    return success();
-  Value value = op.getConstantPaddingValue();
-  Attribute constant;
-  if (!value || !matchPattern(value, m_Constant(&constant)) ||
-      !op.getType().hasStaticShape())
-    return op.emitOpError("expected a constant padding value and static sizes");
-  FailureOr<Value> source = bufferOf(op.getSource());
-  if (failed(source))
-    return failure();
-  Value padded = allocate(op.getLoc(), op.getResultType(), Space::sram);
-  FillOp::create(builder, op.getLoc(), cast<TypedAttr>(constant), padded,
-                 IntegerAttr(), DenseI64ArrayAttr(), DenseI64ArrayAttr(),
-                 IntegerAttr());
-  SmallVector<OpFoldResult> sizes, ones(op.getSourceType().getRank(),
-                                        builder.getIndexAttr(1));
-  for (int64_t size : op.getSourceType().getShape())
-    sizes.push_back(builder.getIndexAttr(size));
-  SmallVector<OpFoldResult> low =
-      getAsIndexOpFoldResult(builder.getContext(), op.getStaticLow());
-  Value view = memref::SubViewOp::create(builder, op.getLoc(), padded, low,
-                                         sizes, ones);
-  copy(op.getLoc(), *source, view);
-  buffers[op.getResult()] = padded;
-  return success();
-}
-
-LogicalResult BlockBufferizer::visitConcat(tensor::ConcatOp op) {
-  Value target = allocate(op.getLoc(), op.getResultType(), Space::dram);
-  int64_t rank = op.getResultType().getRank(), dim = op.getDim();
-  SmallVector<OpFoldResult> offsets(rank, builder.getIndexAttr(0)),
-      ones(rank, builder.getIndexAttr(1));
-  int64_t at = 0;
-  for (Value input : op.getInputs()) {
-    FailureOr<Value> source = bufferOf(input);
-    if (failed(source))
-      return failure();
-    auto shape = cast<RankedTensorType>(input.getType()).getShape();
-    offsets[dim] = builder.getIndexAttr(at);
-    Value view = memref::SubViewOp::create(
-        builder, op.getLoc(), target, offsets,
-        getAsIndexOpFoldResult(builder.getContext(), shape), ones);
-    copy(op.getLoc(), *source, view);
-    at += shape[dim];
-  }
-  buffers[op.getResult()] = target;
-  return success();
-}
-
-LogicalResult BlockBufferizer::visitReturn(func::ReturnOp op) {
-  SmallVector<Value> results;
-  for (Value operand : op.getOperands()) {
-    FailureOr<Value> buffer = bufferOf(operand);
-    if (failed(buffer))
-      return failure();
-    // A result is a whole buffer of its own in dram.
-    Value base = *buffer;
-    while (Operation *view = base.getDefiningOp()) {
-      if (!isa<memref::ExpandShapeOp, memref::CollapseShapeOp>(view))
-        break;
-      base = view->getOperand(0);
-    }
-    if (!base.getDefiningOp<memref::AllocOp>() ||
-        spaceOf(base) != Space::dram || llvm::is_contained(results, *buffer)) {
-      Value own = allocate(op.getLoc(),
-                           cast<RankedTensorType>(operand.getType()),
-                           Space::dram);
-      copy(op.getLoc(), *buffer, own);
-      results.push_back(own);
-    } else {
-      results.push_back(*buffer);
-    }
-  }
-  func::ReturnOp::create(builder, op.getLoc(), ValueRange(results));
-  function.setType(builder.getFunctionType(function.getArgumentTypes(),
-                                           ValueRange(results).getTypes()));
-  return success();
-}
-
-LogicalResult BlockBufferizer::visit(Operation *op) {
-  if (auto generic = dyn_cast<linalg::GenericOp>(op))
-    return visitGeneric(generic);
-  if (auto insert = dyn_cast<tensor::InsertSliceOp>(op))
-    return visitInsertSlice(insert);
-  if (auto pad = dyn_cast<tensor::PadOp>(op))
-    return visitPad(pad);
-  if (auto concat = dyn_cast<tensor::ConcatOp>(op))
-    return visitConcat(concat);
-  if (auto ret = dyn_cast<func::ReturnOp>(op))
-    return visitReturn(ret);
-  if (auto fill = dyn_cast<linalg::FillOp>(op)) {
-    if (onlyStartsContractions(fill.getResult(0)))
-      return success();
-    Value output = allocate(
-        op->getLoc(), cast<RankedTensorType>(fill.getType(0)), Space::sram);
-    linalg::FillOp::create(builder, op->getLoc(), fill.getInputs(), output);
-    buffers[fill.getResult(0)] = output;
-    return success();
-  }
-  if (isa<arith::ConstantOp, tensor::EmptyOp, tensor::ExtractSliceOp,
-          tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op))
-    return success(); // made where they are used
-  return op->emitOpError("expected an operation that the tile phase leaves; "
-                         "partition should have refused this one");
-}
-
-LogicalResult BlockBufferizer::run() {
+LogicalResult Bufferizer::run() {
   Block &block = function.getBody().front();
-  SmallVector<Operation *> ops;
+  // Functions that come as tile operations have nothing to convert.
+  bool hasTensors = llvm::any_of(function.getArgumentTypes(),
+                                 llvm::IsaPred<TensorType>) ||
+                    llvm::any_of(function.getResultTypes(),
+                                 llvm::IsaPred<TensorType>);
+  if (!hasTensors)
+    return success();
+  SmallVector<Operation *> old;
   for (Operation &op : block)
-    ops.push_back(&op);
-  unsigned count = block.getNumArguments();
-  for (unsigned i = 0; i < count; ++i) {
+    old.push_back(&op);
+  // Arguments become memrefs; their attributes stay.
+  unsigned numArguments = block.getNumArguments();
+  SmallVector<Type> inputs, results;
+  for (unsigned i = 0; i < numArguments; ++i) {
     BlockArgument argument = block.getArgument(i);
-    auto type = dyn_cast<RankedTensorType>(argument.getType());
-    if (!type)
-      return function.emitOpError("expected tensor arguments, got ")
-             << argument.getType();
-    buffers[argument] = block.addArgument(memrefType(type, Space::dram),
-                                          argument.getLoc());
+    Type type = argument.getType();
+    if (auto tensor = dyn_cast<RankedTensorType>(type))
+      type = bufferType(tensor.getShape(), tensor.getElementType(),
+                        Space::dram);
+    inputs.push_back(type);
+    Value buffer = block.addArgument(type, argument.getLoc());
+    buffers[argument] = buffer;
   }
-  for (Operation *op : ops) {
-    builder.setInsertionPoint(op);
-    if (failed(visit(op)))
+  for (Operation *op : old)
+    if (failed(convert(op)))
       return failure();
-  }
-  for (Operation *op : llvm::reverse(ops))
-    if (!isa<arith::ConstantOp>(op) ||
-        isa<ShapedType>(op->getResult(0).getType()))
+  Operation *terminator = block.getTerminator();
+  for (Value result : terminator->getOperands())
+    results.push_back(result.getType());
+  // The converted return is behind the old one.
+  for (Operation *op : llvm::reverse(old)) {
+    if (isa<func::ReturnOp>(op) || llvm::any_of(op->getResultTypes(), llvm::IsaPred<RankedTensorType>))
       op->erase();
-  block.eraseArguments(0, count);
-  function.setType(builder.getFunctionType(block.getArgumentTypes(),
-                                           function.getResultTypes()));
+  }
+  block.eraseArguments(0, numArguments);
+  function.setFunctionType(
+      FunctionType::get(function.getContext(), inputs, results));
   return success();
 }

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// asic-lower-to-asic: one linalg operation on buffers becomes one tile operation.
-#include "dialects/Asic/Asic.h"
-#include "passes/Passes.h"
+// asic-lower-to-asic: the walk, copies and fills.
+#include "passes/accel/LowerToAsic.h"
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "passes/Passes.h"
+#include "passes/Support/Target.h"
+#include "passes/accel/Tiles.h"
+
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/Matchers.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
 
 namespace mlir::asic {
 #define GEN_PASS_DEF_LOWERTOASICPASS
@@ -20,146 +21,181 @@ using namespace mlir::asic;
 
 namespace {
 
-/// A constant fill: the start of a reduction, or data of its own.
-struct Init {
-  Operation *op = nullptr;
-  Attribute constant;
-};
-
-class Lowering {
-public:
-  explicit Lowering(func::FuncOp function)
-      : function(function), builder(function.getContext()) {}
-  LogicalResult run();
-
-private:
-  LogicalResult lowerMap(linalg::GenericOp op);
-  LogicalResult lowerFill(linalg::FillOp op);
-  ArrayAttr iteratorNames(linalg::GenericOp op);
-
-  func::FuncOp function;
-  OpBuilder builder;
-  /// Fills whose buffer nothing has read or reduced into yet.
-  DenseMap<Value, Init> pending;
-};
+/// Strided dimensions of a move beside its contiguous run.
+constexpr unsigned maxMoveDims = 4;
 
 struct LowerToAsicPass
     : public mlir::asic::impl::LowerToAsicPassBase<LowerToAsicPass> {
   void runOnOperation() override {
-    auto region = getOperation()->getAttrOfType<StringAttr>("asic.region");
-    if (region && region.getValue() != "accelerator")
+    func::FuncOp function = getOperation();
+    if (!isAcceleratorFunction(function))
       return;
-    if (failed(Lowering(getOperation()).run()))
-      signalPassFailure();
+    FailureOr<::asic::TargetModel> target = readTarget(function);
+    if (failed(target) || failed(TileLowering(function, *target).run()))
+      return signalPassFailure();
   }
 };
 
 } // namespace
 
-ArrayAttr Lowering::iteratorNames(linalg::GenericOp op) {
-  SmallVector<Attribute> names;
-  for (utils::IteratorType type : op.getIteratorTypesArray())
-    names.push_back(
-        builder.getStringAttr(utils::stringifyIteratorType(type)));
-  return builder.getArrayAttr(names);
+static Space spaceOf(Value memref) {
+  return getSpace(cast<MemRefType>(memref.getType()));
 }
 
-LogicalResult Lowering::lowerMap(linalg::GenericOp op) {
-  Value output = op.getDpsInits()[0];
-  unsigned numInputs = op.getNumDpsInputs();
-  SmallVector<Value> inputs(op.getInputs());
-  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
-  bool reduces = op.getNumReductionLoops() > 0;
-  bool readsOutput =
-      !op.getBody()->getArgument(numInputs).use_empty() && !reduces;
-  TypedAttr initValue;
-  if (reduces) {
-    Init init = pending.lookup(output);
-    if (!init.op || !init.constant)
-      return op.emitOpError("expected a reduction that starts from a constant; "
-                            "its initial value is computed");
-    initValue = cast<TypedAttr>(init.constant);
-    pending.erase(output);
-    init.op->erase();
+/// The index space of a move: one iterator per dimension.
+static TileSpace moveSpace(OpBuilder &builder, ArrayRef<Value> operands) {
+  auto shape = cast<MemRefType>(operands[0].getType()).getShape();
+  TileSpace space;
+  space.operands.assign(operands.begin(), operands.end());
+  space.maps.assign(operands.size(),
+                    builder.getMultiDimIdentityMap(shape.size()));
+  space.ranges.assign(shape.begin(), shape.end());
+  space.reduction.assign(shape.size(), false);
+  return space;
+}
+
+/// Emits one move, or one per value of an outer dimension.
+static void emitMove(OpBuilder &builder, Location loc, const TileSpace &space,
+                     function_ref<void(ArrayRef<Value>)> emit) {
+  SpaceDims merged = mergeDims(space);
+  unsigned strided = merged.dims.size();
+  if (strided > 0 && llvm::all_of(merged.dims.back().strides,
+                                  [](int64_t stride) { return stride == 1; }))
+    --strided;
+  if (strided > maxMoveDims) {
+    unroll(builder, loc, space, merged.dims.front().outermost,
+           [&](const TileSpace &part) { emitMove(builder, loc, part, emit); });
+    return;
   }
-  if (readsOutput) {
-    inputs.push_back(output);
-    maps.insert(maps.begin() + numInputs, maps[numInputs]);
-  }
-  auto map = MapOp::create(
-      builder, op.getLoc(), inputs, output, builder.getAffineMapArrayAttr(maps),
-      iteratorNames(op), initValue, /*engine=*/IntegerAttr(),
-      /*waits=*/DenseI64ArrayAttr(), /*posts=*/DenseI64ArrayAttr(),
-      /*tag=*/IntegerAttr());
-  Region &body = map.getBody();
-  body.takeBody(op.getRegion());
-  Block &block = body.front();
-  if (!reduces && !readsOutput)
-    block.eraseArgument(numInputs);
-  // Scalars made outside belong to the program of the lanes.
-  OpBuilder inner = OpBuilder::atBlockBegin(&block);
-  IRMapping copies;
-  for (Operation &inside : llvm::make_early_inc_range(block))
-    for (OpOperand &operand : inside.getOpOperands()) {
-      Operation *outside = operand.get().getDefiningOp();
-      if (!outside || outside->getBlock() == &block)
+  emit(space.operands);
+}
+
+void TileLowering::lowerCopy(Location loc, Value source, Value destination) {
+  if (spaceOf(source) == Space::dram && spaceOf(destination) == Space::dram)
+    return copyThroughSram(loc, source, destination);
+  emitMove(builder, loc, moveSpace(builder, {source, destination}),
+           [&](ArrayRef<Value> operands) {
+             CopyOp::create(builder, loc, operands[0], operands[1],
+                            IntegerAttr(), DenseI64ArrayAttr(),
+                            DenseI64ArrayAttr(), IntegerAttr());
+           });
+}
+
+/// DMA engines have one end on the chip: a copy within dram goes through SRAM
+/// in pieces of an eighth of it.
+void TileLowering::copyThroughSram(Location loc, Value source,
+                                   Value destination) {
+  auto type = cast<MemRefType>(source.getType());
+  int64_t bytes =
+      type.getNumElements() * ((type.getElementTypeBitWidth() + 7) / 8);
+  int64_t limit = std::max<int64_t>(target.sram.bytes / 8, 1);
+  if (bytes > limit) {
+    // Cut the outermost dimension into as few parts as fit.
+    for (int64_t dim = 0; dim < type.getRank(); ++dim) {
+      int64_t size = type.getDimSize(dim);
+      if (size == 1)
         continue;
-      if (!isa<arith::ConstantOp>(outside))
-        return map.emitOpError("expected constants from outside the body, got ")
-               << outside->getName();
-      if (!copies.contains(operand.get()))
-        copies.map(operand.get(), inner.clone(*outside)->getResult(0));
-      operand.set(copies.lookup(operand.get()));
+      int64_t parts = std::min(size, (bytes + limit - 1) / limit);
+      int64_t step = (size + parts - 1) / parts;
+      for (int64_t at = 0; at < size; at += step) {
+        SmallVector<int64_t> offsets(type.getRank(), 0),
+            sizes(type.getShape()), strides(type.getRank(), 1);
+        offsets[dim] = at;
+        sizes[dim] = std::min(step, size - at);
+        auto part = [&](Value whole) -> Value {
+          auto partType = cast<MemRefType>(memref::SubViewOp::inferResultType(
+              cast<MemRefType>(whole.getType()), offsets, sizes, strides));
+          return memref::SubViewOp::create(
+              builder, loc, partType, whole,
+              getAsIndexOpFoldResult(builder.getContext(), offsets),
+              getAsIndexOpFoldResult(builder.getContext(), sizes),
+              getAsIndexOpFoldResult(builder.getContext(), strides));
+        };
+        copyThroughSram(loc, part(source), part(destination));
+      }
+      return;
     }
-  auto yield = cast<linalg::YieldOp>(block.getTerminator());
-  inner.setInsertionPoint(yield);
-  YieldOp::create(inner, yield.getLoc(), yield.getOperand(0));
-  yield.erase();
-  op.erase();
+  }
+  Value tile = memref::AllocOp::create(
+      builder, loc,
+      MemRefType::get(type.getShape(), type.getElementType(),
+                      MemRefLayoutAttrInterface(),
+                      SpaceAttr::get(builder.getContext(), Space::sram)));
+  lowerCopy(loc, source, tile);
+  lowerCopy(loc, tile, destination);
+}
+
+LogicalResult TileLowering::lowerFill(linalg::FillOp fill) {
+  Value output = fill.getOutputs()[0];
+  // The next operation may start from the value instead.
+  auto user = dyn_cast_or_null<linalg::GenericOp>(fill->getNextNode());
+  if (spaceOf(output) == Space::acc ||
+      (user && user.getDpsInits()[0] == output &&
+       user.getNumReductionLoops() > 0)) {
+    pending[output] = fill;
+    return success();
+  }
+  TypedAttr value;
+  if (!matchPattern(fill.getInputs()[0], m_Constant(&value)))
+    return fill.emitOpError("expected a constant to fill with");
+  Location loc = fill.getLoc();
+  emitMove(builder, loc, moveSpace(builder, output),
+           [&](ArrayRef<Value> operands) {
+             FillOp::create(builder, loc, value, operands[0], IntegerAttr(),
+                            DenseI64ArrayAttr(), DenseI64ArrayAttr(),
+                            IntegerAttr());
+           });
   return success();
 }
 
-LogicalResult Lowering::lowerFill(linalg::FillOp op) {
-  Attribute value;
-  if (!matchPattern(op.getInputs()[0], m_Constant(&value)))
-    return op.emitOpError("expected a constant value");
-  pending[op.getOutputs()[0]] = {op, value};
-  return success();
+Operation *TileLowering::takeInit(Value output) {
+  auto it = pending.find(output);
+  if (it == pending.end())
+    return nullptr;
+  Operation *init = it->second;
+  pending.erase(it);
+  return init;
 }
 
-LogicalResult Lowering::run() {
-  SmallVector<Operation *> ops;
-  for (Operation &op : function.getBody().front())
-    ops.push_back(&op);
-  for (Operation *op : ops) {
-    builder.setInsertionPoint(op);
-    LogicalResult result = success();
-    if (auto generic = dyn_cast<linalg::GenericOp>(op))
-      result = lowerMap(generic);
-    else if (auto fill = dyn_cast<linalg::FillOp>(op))
-      result = lowerFill(fill);
-    else if (auto copy = dyn_cast<memref::CopyOp>(op)) {
-      CopyOp::create(builder, op->getLoc(), copy.getSource(), copy.getTarget(),
-                     IntegerAttr(), DenseI64ArrayAttr(), DenseI64ArrayAttr(),
-                     IntegerAttr());
-      op->erase();
+LogicalResult TileLowering::lowerGeneric(linalg::GenericOp op) {
+  if (isBroadcast(op)) {
+    Value output = op.getDpsInits()[0];
+    auto user = dyn_cast_or_null<linalg::GenericOp>(op->getNextNode());
+    if (user && user.getDpsInits()[0] == output &&
+        user.getNumReductionLoops() > 0) {
+      pending[output] = op;
+      return success();
     }
-    if (failed(result))
-      return failure();
   }
-  // What is left was a plain fill, not the start of a reduction.
-  for (auto &[buffer, init] : llvm::make_early_inc_range(pending)) {
-    builder.setInsertionPoint(init.op);
-    FillOp::create(builder, init.op->getLoc(), cast<TypedAttr>(init.constant),
-                   buffer, IntegerAttr(), DenseI64ArrayAttr(),
-                   DenseI64ArrayAttr(), IntegerAttr());
-    init.op->erase();
+  if (auto contraction = matchContraction(op, target))
+    return lowerContraction(op, *contraction);
+  return lowerMap(op);
+}
+
+LogicalResult TileLowering::run() {
+  Block &block = function.getBody().front();
+  SmallVector<Operation *> old;
+  for (Operation &op : block) {
+    builder.setInsertionPoint(&op);
+    if (auto copy = dyn_cast<memref::CopyOp>(op)) {
+      lowerCopy(op.getLoc(), copy.getSource(), copy.getTarget());
+    } else if (auto fill = dyn_cast<linalg::FillOp>(op)) {
+      if (failed(lowerFill(fill)))
+        return failure();
+    } else if (auto generic = dyn_cast<linalg::GenericOp>(op)) {
+      if (failed(lowerGeneric(generic)))
+        return failure();
+    } else {
+      continue;
+    }
+    old.push_back(&op);
   }
+  for (Operation *op : llvm::reverse(old))
+    op->erase();
+  // Views and scalars that nothing reads any more.
   for (Operation &op :
-       llvm::make_early_inc_range(llvm::reverse(function.getBody().front())))
-    if (isa<arith::ConstantOp, memref::SubViewOp, memref::AllocOp, ConstantOp>(
-            op) &&
-        op.use_empty())
+       llvm::make_early_inc_range(llvm::reverse(block)))
+    if (op.use_empty() && isPure(&op) && !op.hasTrait<OpTrait::IsTerminator>())
       op.erase();
   return success();
 }

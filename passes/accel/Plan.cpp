@@ -1,19 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// asic-plan: groups of fused operations and how each is cut into tiles. The
-// search is exhaustive over a bounded set of tile sizes and loop orders.
+// asic-plan: groups, and for each the tiling that costs least.
 #include "dialects/Asic/Asic.h"
 #include "passes/Passes.h"
 #include "passes/Support/Target.h"
-#include "passes/accel/GroupCost.h"
-#include "passes/accel/Groups.h"
-#include "passes/accel/Structure.h"
-
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/Dialect/Linalg/IR/Linalg.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "llvm/ADT/SetVector.h"
+#include "passes/accel/PlanSearch.h"
+#include "passes/accel/Tiles.h"
 
 namespace mlir::asic {
 #define GEN_PASS_DEF_PLANPASS
@@ -25,139 +17,102 @@ using namespace mlir::asic;
 
 namespace {
 
-/// Forms groups and chooses a plan for each.
+/// Plans the groups of one function.
 class Planner {
 public:
   Planner(func::FuncOp function, const ::asic::TargetModel &target)
-      : function(function), target(target), builder(function.getContext()) {}
+      : function(function), target(target) {}
+
   LogicalResult run();
 
 private:
-  void formGroup(linalg::GenericOp op);
-  void takeProducers(linalg::GenericOp op);
-  linalg::GenericOp epilogueOf(linalg::GenericOp contraction);
-  LogicalResult choose(linalg::GenericOp last);
-  void join(Operation *op) {
-    op->setAttr(kGroupAttrName, builder.getI64IntegerAttr(group));
-  }
+  bool planAll(std::vector<Group> &groups);
+  LogicalResult refuse(const Group &group, const Tiling &least);
+  void annotate(const Group &group, int64_t number, const Tiling &tiling);
 
   func::FuncOp function;
   const ::asic::TargetModel &target;
-  OpBuilder builder;
-  int64_t group = 0;
-  SmallVector<linalg::GenericOp> lasts;
+  /// Operations that must not join their users.
+  DenseSet<Operation *> alone;
+  std::vector<Tiling> tilings;
+  /// The group that fits nowhere, and what it would need.
+  const Group *refused = nullptr;
+  Tiling least;
 };
 
 struct PlanPass : public mlir::asic::impl::PlanPassBase<PlanPass> {
   void runOnOperation() override {
     func::FuncOp function = getOperation();
-    auto region = function->getAttrOfType<StringAttr>("asic.region");
-    if (function.isExternal() ||
-        (region && region.getValue() != "accelerator"))
+    if (!isAcceleratorFunction(function))
       return;
     FailureOr<::asic::TargetModel> target = readTarget(function);
     if (failed(target) || failed(Planner(function, *target).run()))
-      signalPassFailure();
+      return signalPassFailure();
   }
 };
 
 } // namespace
 
-/// Gives `op` its own copy of the producer of `operand` if others use it too, and
-/// makes it a member of the group.
-static Operation *ownProducer(OpBuilder &builder, OpOperand &operand) {
-  Operation *producer = operand.get().getDefiningOp();
-  if (!producer->hasOneUse()) {
-    builder.setInsertionPoint(operand.getOwner());
-    producer = builder.clone(*producer);
-    operand.set(producer->getResult(0));
+/// True when every group has a tiling. Members of a group that has none are
+/// put into `alone`; false then, unless nothing is left to take apart.
+bool Planner::planAll(std::vector<Group> &groups) {
+  tilings.clear();
+  refused = nullptr;
+  bool split = false;
+  for (Group &group : groups) {
+    std::optional<Tiling> tiling =
+        searchTiling(group, target, Residency(), least);
+    tilings.push_back(tiling.value_or(Tiling()));
+    if (tiling)
+      continue;
+    if (group.members.size() == 1) {
+      refused = &group;
+      return false;
+    }
+    split = true;
+    for (const GroupMember &member : group.members)
+      alone.insert(member.op);
   }
-  return producer;
+  return !split;
 }
 
-/// Pads and initial values in front of `op` are computed tile by tile.
-void Planner::takeProducers(linalg::GenericOp op) {
-  for (OpOperand *input : op.getDpsInputOperands())
-    if (input->get().getDefiningOp<tensor::PadOp>())
-      join(ownProducer(builder, *input));
-  OpOperand &init = op.getDpsInitsMutable()[0];
-  if (op.getNumReductionLoops() > 0 && init.get().getDefiningOp() &&
-      (init.get().getDefiningOp<linalg::FillOp>() ||
-       matchContractionInit(init.get())))
-    join(ownProducer(builder, init));
+LogicalResult Planner::refuse(const Group &group, const Tiling &least) {
+  linalg::GenericOp op = group.last().op;
+  int64_t budget = getSramBudget(target);
+  InFlightDiagnostic diagnostic = op.emitOpError("expected a tile that fits ");
+  if (least.accBytes > int64_t(target.acc.bytes))
+    diagnostic << target.acc.bytes << " bytes of acc, got " << least.accBytes
+               << " for the smallest";
+  else
+    diagnostic << budget << " bytes of sram (" << target.sram.bytes
+               << " less an eighth for prefetch), got " << least.sramBytes
+               << " for the smallest";
+  return diagnostic << "; choose a target with more memory or split the "
+                       "layer's innermost dimension";
 }
 
-/// The elementwise op that alone reads the accumulator; made when there is none,
-/// because only the vector unit can move an accumulator to SRAM.
-linalg::GenericOp Planner::epilogueOf(linalg::GenericOp contraction) {
-  Value result = contraction.getResult(0);
-  if (result.hasOneUse()) {
-    OpOperand &use = *result.use_begin();
-    auto user = dyn_cast<linalg::GenericOp>(use.getOwner());
-    if (user && isElementwise(user) && user.isDpsInput(&use) &&
-        user.getMatchingIndexingMap(&use).isPermutation())
-      return user;
+void Planner::annotate(const Group &group, int64_t number,
+                       const Tiling &tiling) {
+  Builder builder(function.getContext());
+  for (const GroupMember &member : group.members) {
+    linalg::GenericOp op = member.op;
+    op->setAttr(kGroupAttrName, builder.getI64IntegerAttr(number));
   }
-  builder.setInsertionPointAfter(contraction);
-  auto type = cast<RankedTensorType>(result.getType());
-  Location loc = contraction.getLoc();
-  Value empty = tensor::EmptyOp::create(builder, loc, type.getShape(),
-                                        type.getElementType());
-  AffineMap identity = builder.getMultiDimIdentityMap(type.getRank());
-  auto copy = linalg::GenericOp::create(
-      builder, loc, type, result, empty, {identity, identity},
-      SmallVector<utils::IteratorType>(type.getRank(),
-                                       utils::IteratorType::parallel),
-      [](OpBuilder &b, Location l, ValueRange arguments) {
-        linalg::YieldOp::create(b, l, arguments[0]);
-      });
-  result.replaceAllUsesExcept(copy.getResult(0), copy);
-  return copy;
-}
-
-void Planner::formGroup(linalg::GenericOp op) {
-  linalg::GenericOp last = op;
-  takeProducers(op);
-  join(op);
-  if (matchContraction(op)) {
-    last = epilogueOf(op);
-    takeProducers(last);
-    join(last);
-  }
-  lasts.push_back(last);
-  ++group;
-}
-
-LogicalResult Planner::choose(linalg::GenericOp last) {
-  FailureOr<GroupCost> cost = GroupCost::build(last, target);
-  if (failed(cost))
-    return failure();
-  std::optional<GroupChoice> best = cost->search();
-  if (!best)
-    return cost->reportNoTile();
+  linalg::GenericOp last = group.last().op;
   last->setAttr(kPlanAttrName,
-                PlanAttr::get(last.getContext(),
-                              last->getAttrOfType<IntegerAttr>(kGroupAttrName)
-                                  .getInt(),
-                              best->tile, best->reduce, best->order,
-                              Space::dram, best->cycles, best->bytes));
-  return success();
+                PlanAttr::get(builder.getContext(), number, tiling.tile,
+                              tiling.reduce, tiling.order, Space::dram,
+                              tiling.cycles, tiling.bytes, tiling.hold));
 }
 
 LogicalResult Planner::run() {
-  SmallVector<linalg::GenericOp> generics(
-      function.getOps<linalg::GenericOp>());
-  llvm::SmallDenseSet<Operation *> inits;
-  for (linalg::GenericOp op : generics)
-    if (matchContraction(op))
-      if (auto init = op.getDpsInits()[0].getDefiningOp<linalg::GenericOp>();
-          init && matchContractionInit(init.getResult(0)))
-        inits.insert(init);
-  for (linalg::GenericOp op : generics)
-    if (!op->hasAttr(kGroupAttrName) && !inits.contains(op))
-      formGroup(op);
-  for (linalg::GenericOp last : lasts)
-    if (failed(choose(last)))
-      return failure();
+  std::vector<Group> groups = formGroups(function, target, alone);
+  while (!planAll(groups)) {
+    if (refused)
+      return refuse(*refused, least);
+    groups = formGroups(function, target, alone);
+  }
+  for (auto [number, group] : llvm::enumerate(groups))
+    annotate(group, number, tilings[number]);
   return success();
 }

@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// asic-tile: applies `#asic.plan`. Every tile becomes straight-line IR with constant
-// offsets; TilingInterface makes the tiled ops, producers of the group are
-// recomputed per tile in front of their consumer.
+// asic-tile: executes the plan of every group as straight-line tiles.
 #include "dialects/Asic/Asic.h"
 #include "passes/Passes.h"
-#include "passes/accel/Groups.h"
-#include "passes/accel/Structure.h"
+#include "passes/Support/Target.h"
+#include "passes/accel/PlanGroup.h"
+#include "passes/accel/TileSlice.h"
+#include "passes/accel/Tiles.h"
 
-#include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/Dialect/Linalg/Transforms/TilingInterfaceImpl.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/Dialect/Tensor/IR/TensorTilingInterfaceImpl.h"
-#include "mlir/Dialect/Utils/StaticValueUtils.h"
-#include "mlir/Interfaces/TilingInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include <map>
 
 namespace mlir::asic {
 #define GEN_PASS_DEF_TILEPASS
@@ -25,250 +23,290 @@ using namespace mlir::asic;
 
 namespace {
 
-using Sizes = SmallVector<OpFoldResult>;
+/// A tile of a tensor: its offsets, then its sizes.
+using BoxKey = SmallVector<int64_t>;
 
-/// Tiles one group.
+BoxKey keyOf(const Box &box) {
+  BoxKey key(box.offsets);
+  key.append(box.sizes.begin(), box.sizes.end());
+  return key;
+}
+
+/// Writes the tiles of one group.
 class GroupTiler {
 public:
-  GroupTiler(linalg::GenericOp last, PlanAttr plan)
-      : last(last), plan(plan), builder(last) {}
-
-  LogicalResult run();
-
-private:
-  LogicalResult tileAt(ArrayRef<int64_t> offsets, ArrayRef<int64_t> sizes);
-  /// Replaces slices of values made inside the group by tiles made here, and slices
-  /// that the previous tile has loaded already by its own.
-  LogicalResult resolve(ArrayRef<Operation *> slices);
-  FailureOr<Value> makeTile(Operation *producer, tensor::ExtractSliceOp slice);
-  FailureOr<Value> makeContraction(linalg::GenericOp op,
-                                   tensor::ExtractSliceOp slice);
-  bool isInGroup(Operation *op) const {
-    auto group = op ? op->getAttrOfType<IntegerAttr>(kGroupAttrName) : nullptr;
-    return group && group.getInt() == plan.getGroup();
+  GroupTiler(const Group &group, PlanAttr plan, ConstantSlices &constants)
+      : group(group), plan(plan), constants(constants),
+        builder(group.last().op) {
+    for (const GroupMember &member : group.members)
+      members[member.op] = &member;
+    SmallVector<GroupInput> inputs = getInputs(group);
+    for (int64_t input : plan.getHold())
+      if (input < int64_t(inputs.size()))
+        held.insert(inputs[input].source);
   }
 
-  linalg::GenericOp last;
+  void run();
+
+private:
+  Value tileValue(Value value, const Box &box);
+  Value tileMember(const GroupMember &member, const Box &box);
+  Value tileGeneric(linalg::GenericOp op, const Box &loops, Value init);
+  Value tilePad(tensor::PadOp pad, const Box &box);
+  Value load(Value source, const Box &box);
+  RankedTensorType tileType(Value value, const Box &box) {
+    return RankedTensorType::get(
+        box.sizes, cast<ShapedType>(value.getType()).getElementType());
+  }
+
+  const Group &group;
   PlanAttr plan;
+  ConstantSlices &constants;
   OpBuilder builder;
-  Value destination;
-  /// Slice of a group input that was made last, by input and offsets.
-  DenseMap<Value, std::pair<ArrayAttr, Value>> loaded;
+  DenseMap<Operation *, const GroupMember *> members;
+  /// Tensors whose tiles stay for the whole group.
+  DenseSet<Value> held;
+  /// Loaded tiles, and the tile of the group that used them last.
+  struct Loaded {
+    Value value;
+    int64_t lastUse;
+  };
+  DenseMap<Value, std::map<BoxKey, Loaded>> loaded;
+  /// Results of members for the tile at hand.
+  DenseMap<Value, std::map<BoxKey, Value>> computed;
+  int64_t tileNumber = 0;
 };
 
 struct TilePass : public mlir::asic::impl::TilePassBase<TilePass> {
-  void runOnOperation() override {
-    SmallVector<linalg::GenericOp> groups;
-    getOperation().walk([&](linalg::GenericOp op) {
-      if (op->hasAttr(kPlanAttrName))
-        groups.push_back(op);
-    });
-    for (linalg::GenericOp op : groups)
-      if (failed(GroupTiler(op, op->getAttrOfType<PlanAttr>(kPlanAttrName))
-                     .run()))
-        return signalPassFailure();
-    eraseDeadOps();
-  }
-
-  /// Erases group members that no tile needs any more, consumers first.
-  void eraseDeadOps() {
-    for (Block &block : getOperation().getBody())
-      for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
-        if (isOpTriviallyDead(&op))
-          op.erase();
-  }
+  void runOnOperation() override;
 };
 
 } // namespace
 
-static Sizes constants(OpBuilder &builder, ArrayRef<int64_t> values) {
+static SmallVector<OpFoldResult> attributesOf(OpBuilder &builder,
+                                              ArrayRef<int64_t> values) {
   return getAsIndexOpFoldResult(builder.getContext(), values);
 }
 
-FailureOr<Value> GroupTiler::makeContraction(linalg::GenericOp op,
-                                             tensor::ExtractSliceOp slice) {
-  auto tiling = cast<TilingInterface>(op.getOperation());
-  Sizes offsets, sizes;
-  if (failed(tiling.getIterationDomainTileFromResultTile(
-          builder, 0, slice.getMixedOffsets(), slice.getMixedSizes(), offsets,
-          sizes)))
-    return failure();
-  std::optional<Contraction> contraction = matchContraction(op);
-  SmallVector<int64_t> ranges = op.getStaticLoopRanges();
-  SmallVector<unsigned> loops(contraction->k);
-  SmallVector<int64_t> steps(plan.getReduce());
-  if (steps.empty())
-    for (unsigned loop : loops)
-      steps.push_back(ranges[loop]);
-
-  // One op per chunk of the reduction, in the order of the sum.
-  SmallVector<int64_t> at(loops.size(), 0);
-  Value accumulator;
-  while (true) {
-    for (auto [index, loop] : llvm::enumerate(loops)) {
-      offsets[loop] = builder.getIndexAttr(at[index]);
-      sizes[loop] = builder.getIndexAttr(
-          std::min(steps[index], ranges[loop] - at[index]));
-    }
-    FailureOr<TilingResult> tile =
-        tiling.getTiledImplementation(builder, offsets, sizes);
-    if (failed(tile))
-      return failure();
-    auto tiled = cast<linalg::GenericOp>(tile->tiledOps.front());
-    tiled->removeAttr(kGroupAttrName);
-    tiled->removeAttr(kPlanAttrName);
-    SmallVector<Operation *> slices(tile->generatedSlices);
-    if (accumulator) {
-      Operation *init = tiled.getDpsInits()[0].getDefiningOp();
-      tiled.getDpsInitsMutable()[0].set(accumulator);
-      llvm::erase(slices, init);
-      if (init && init->use_empty())
-        init->erase();
-    }
-    if (failed(resolve(slices)))
-      return failure();
-    builder.setInsertionPointAfter(tiled);
-    accumulator = tiled.getResult(0);
-    // Next chunk: the last loop is the innermost.
-    int64_t digit = int64_t(loops.size()) - 1;
-    for (; digit >= 0; --digit) {
-      at[digit] += steps[digit];
-      if (at[digit] < ranges[loops[digit]])
-        break;
-      at[digit] = 0;
-    }
-    if (digit < 0)
-      return accumulator;
+Value GroupTiler::load(Value source, const Box &box) {
+  auto &tiles = loaded[source];
+  auto [it, isNew] = tiles.try_emplace(keyOf(box), Loaded{});
+  // A tile of a tensor that is not held is gone once another tile of the group
+  // has passed without using it.
+  bool isThere = !isNew && (held.contains(source) ||
+                            it->second.lastUse + 1 >= tileNumber);
+  it->second.lastUse = tileNumber;
+  if (isThere)
+    return it->second.value;
+  Value from = source;
+  Box at = box;
+  if (Value slice = constants.slice(builder, source, box)) {
+    from = slice;
+    at.offsets.assign(box.offsets.size(), 0);
   }
+  SmallVector<int64_t> strides(box.sizes.size(), 1);
+  auto slice = tensor::ExtractSliceOp::create(
+      builder, source.getLoc(), tileType(source, box), from,
+      attributesOf(builder, at.offsets), attributesOf(builder, at.sizes),
+      attributesOf(builder, strides));
+  slice->setAttr(kLoadAttrName, builder.getUnitAttr());
+  return it->second.value = slice;
 }
 
-FailureOr<Value> GroupTiler::makeTile(Operation *producer,
-                                      tensor::ExtractSliceOp slice) {
-  if (auto generic = dyn_cast<linalg::GenericOp>(producer))
-    if (matchContraction(generic))
-      return makeContraction(generic, slice);
-  FailureOr<TilingResult> tile;
-  if (auto pad = dyn_cast<tensor::PadOp>(producer))
-    tile = tensor::bubbleUpPadSlice(builder, pad, slice.getMixedOffsets(),
-                                    slice.getMixedSizes(),
-                                    /*generateZeroSliceGuard=*/false);
-  else
-    tile = cast<TilingInterface>(producer).generateResultTileValue(
-        builder, 0, slice.getMixedOffsets(), slice.getMixedSizes());
-  if (failed(tile))
-    return failure();
-  for (Operation *op : tile->tiledOps) {
-    op->removeAttr(kGroupAttrName);
-    op->removeAttr(kPlanAttrName);
+/// The part of the source inside the box, with what the box has around it.
+Value GroupTiler::tilePad(tensor::PadOp pad, const Box &box) {
+  auto sourceType = cast<RankedTensorType>(pad.getSource().getType());
+  ArrayRef<int64_t> padLow = pad.getStaticLow();
+  SmallVector<int64_t> low, high;
+  Box inner;
+  bool isEmpty = false, isWhole = true;
+  for (unsigned dim = 0; dim < box.sizes.size(); ++dim) {
+    int64_t extent = sourceType.getDimSize(dim);
+    int64_t begin = box.offsets[dim] - padLow[dim];
+    int64_t end = begin + box.sizes[dim];
+    int64_t first = std::clamp<int64_t>(begin, 0, extent);
+    int64_t last = std::clamp<int64_t>(end, 0, extent);
+    isEmpty |= first >= last;
+    isWhole &= first == begin && last == end;
+    inner.offsets.push_back(first);
+    inner.sizes.push_back(last - first);
+    low.push_back(first - begin);
+    high.push_back(end - last);
   }
-  SmallVector<Operation *> slices(tile->generatedSlices);
-  if (isa<tensor::PadOp>(producer) && slices.empty())
-    for (Operation *op : tile->tiledOps)
-      for (Value operand : op->getOperands())
-        if (auto inner = operand.getDefiningOp<tensor::ExtractSliceOp>())
-          slices.push_back(inner);
-  Value value = tile->tiledValues.front();
-  if (failed(resolve(slices)))
-    return failure();
-  return value;
+  if (isWhole)
+    return tileValue(pad.getSource(), inner);
+  Value value = pad.getConstantPaddingValue();
+  RankedTensorType type = tileType(pad.getSource(), box);
+  if (isEmpty) {
+    Value empty = tensor::EmptyOp::create(builder, pad.getLoc(), box.sizes,
+                                          type.getElementType());
+    return linalg::FillOp::create(builder, pad.getLoc(), value, empty)
+        .getResult(0);
+  }
+  Value source = tileValue(pad.getSource(), inner);
+  return tensor::PadOp::create(builder, pad.getLoc(), type, source,
+                               attributesOf(builder, low),
+                               attributesOf(builder, high), value);
 }
 
-LogicalResult GroupTiler::resolve(ArrayRef<Operation *> slices) {
-  for (Operation *op : slices) {
-    auto slice = dyn_cast_or_null<tensor::ExtractSliceOp>(op);
-    if (!slice || slice->use_empty())
-      continue;
-    Value source = slice.getSource();
-    Operation *producer = source.getDefiningOp();
-    if (auto empty = dyn_cast_or_null<tensor::EmptyOp>(producer)) {
-      builder.setInsertionPoint(slice);
-      Value tile = tensor::EmptyOp::create(
-          builder, slice.getLoc(), slice.getType().getShape(),
-          slice.getType().getElementType());
-      slice.replaceAllUsesWith(tile);
-      slice.erase();
+Value GroupTiler::tileGeneric(linalg::GenericOp op, const Box &loops,
+                              Value init) {
+  SmallVector<Value> inputs;
+  for (OpOperand *input : op.getDpsInputOperands()) {
+    if (!isa<RankedTensorType>(input->get().getType())) {
+      inputs.push_back(input->get());
       continue;
     }
-    if (isInGroup(producer)) {
-      builder.setInsertionPoint(slice);
-      FailureOr<Value> tile = makeTile(producer, slice);
-      if (failed(tile))
-        return producer->emitOpError("cannot be tiled with its group");
-      slice.replaceAllUsesWith(*tile);
-      slice.erase();
-      continue;
-    }
-    SmallVector<Attribute> key;
-    auto append = [&](ArrayRef<OpFoldResult> values) {
-      for (OpFoldResult value : values)
-        key.push_back(dyn_cast<Attribute>(value));
-    };
-    append(slice.getMixedOffsets());
-    append(slice.getMixedSizes());
-    if (llvm::is_contained(key, Attribute()))
-      return slice.emitOpError("expected constant offsets and sizes");
-    ArrayAttr place = builder.getArrayAttr(key);
-    auto [it, isNew] = loaded.try_emplace(source, place, slice.getResult());
-    if (isNew)
-      continue;
-    if (it->second.first == place) {
-      slice.replaceAllUsesWith(it->second.second);
-      slice.erase();
-      continue;
-    }
-    it->second = {place, slice.getResult()};
+    inputs.push_back(tileValue(
+        input->get(), imageOf(op.getMatchingIndexingMap(input), loops)));
   }
-  return success();
+  OpOperand *initOperand = op.getDpsInitOperand(0);
+  if (!init)
+    init = tileValue(initOperand->get(),
+                     imageOf(op.getMatchingIndexingMap(initOperand), loops));
+  auto tile = linalg::GenericOp::create(
+      builder, op.getLoc(), TypeRange(init.getType()), inputs, init,
+      op.getIndexingMapsAttr(), op.getIteratorTypesAttr(), /*doc=*/nullptr,
+      /*library_call=*/nullptr);
+  IRMapping mapping;
+  op.getRegion().cloneInto(&tile.getRegion(), mapping);
+  tile->setAttr(kGroupAttrName,
+                builder.getI64IntegerAttr(plan.getGroup()));
+  return tile.getResult(0);
 }
 
-LogicalResult GroupTiler::tileAt(ArrayRef<int64_t> offsets,
-                                 ArrayRef<int64_t> sizes) {
-  Operation *anchor = last;
-  builder.setInsertionPoint(anchor);
-  // Make the tile through a slice of the result, like every producer.
-  Value slice = tensor::ExtractSliceOp::create(
-      builder, last.getLoc(), last.getResult(0), constants(builder, offsets),
-      constants(builder, sizes),
-      constants(builder, SmallVector<int64_t>(offsets.size(), 1)));
-  // The slice stands before its source for a moment only.
-  auto sliceOp = slice.getDefiningOp<tensor::ExtractSliceOp>();
-  FailureOr<Value> tile = makeTile(last, sliceOp);
-  if (failed(tile))
-    return last.emitOpError("cannot be tiled");
-  sliceOp->erase();
-  builder.setInsertionPoint(anchor);
-  destination = tensor::InsertSliceOp::create(
-      builder, last.getLoc(), *tile, destination, constants(builder, offsets),
-      constants(builder, sizes),
-      constants(builder, SmallVector<int64_t>(offsets.size(), 1)));
-  return success();
+/// The tile `box` of a member's result; a contraction sums its parts in
+/// ascending order of K.
+Value GroupTiler::tileMember(const GroupMember &member, const Box &box) {
+  linalg::GenericOp op = member.op;
+  Box loops;
+  loops.sizes.assign(op.getStaticLoopRanges());
+  loops.offsets.assign(loops.sizes.size(), 0);
+  AffineMap out = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
+  for (auto [dim, expr] : llvm::enumerate(out.getResults())) {
+    unsigned loop = cast<AffineDimExpr>(expr).getPosition();
+    loops.offsets[loop] = box.offsets[dim];
+    loops.sizes[loop] = box.sizes[dim];
+  }
+  if (!member.contraction || plan.getReduce().empty())
+    return tileGeneric(op, loops, Value());
+
+  SmallVector<unsigned> reductions;
+  for (auto [loop, role] : llvm::enumerate(member.contraction->roles))
+    if (role == LoopRole::k)
+      reductions.push_back(loop);
+  Box part = loops;
+  Value sum;
+  std::function<void(unsigned)> visit = [&](unsigned depth) {
+    if (depth == reductions.size()) {
+      sum = tileGeneric(op, part, sum);
+      return;
+    }
+    unsigned loop = reductions[depth];
+    int64_t step = depth < plan.getReduce().size() ? plan.getReduce()[depth]
+                                                   : loops.sizes[loop];
+    for (int64_t k = 0; k < loops.sizes[loop]; k += step) {
+      part.offsets[loop] = k;
+      part.sizes[loop] = std::min(step, loops.sizes[loop] - k);
+      visit(depth + 1);
+    }
+  };
+  visit(0);
+  return sum;
 }
 
-LogicalResult GroupTiler::run() {
-  auto type = cast<RankedTensorType>(last.getResult(0).getType());
-  destination = tensor::EmptyOp::create(builder, last.getLoc(), type.getShape(),
-                                        type.getElementType());
-  destination.getDefiningOp()->setAttr(
-      kSpaceAttrName, SpaceAttr::get(last.getContext(), plan.getSpace()));
-  int64_t rank = type.getRank();
-  SmallVector<int64_t> offsets(rank, 0), sizes(rank);
-  ArrayRef<int64_t> order = plan.getOrder(), tile = plan.getTile();
-  while (true) {
-    for (int64_t d = 0; d < rank; ++d)
-      sizes[d] = std::min(tile[d], type.getDimSize(d) - offsets[d]);
-    if (failed(tileAt(offsets, sizes)))
-      return failure();
-    int64_t digit = rank - 1;
-    for (; digit >= 0; --digit) {
-      int64_t d = order[digit];
-      offsets[d] += tile[d];
-      if (offsets[d] < type.getDimSize(d))
-        break;
-      offsets[d] = 0;
+Value GroupTiler::tileValue(Value value, const Box &box) {
+  Operation *def = value.getDefiningOp();
+  auto it = members.find(def);
+  bool isMember = def && it != members.end();
+  if (!isMember && (!def || !isAbsorbed(def)))
+    return load(value, box);
+  auto &known = computed[value];
+  if (auto found = known.find(keyOf(box)); found != known.end())
+    return found->second;
+  Value tile;
+  if (isMember) {
+    tile = tileMember(*it->second, box);
+  } else if (auto pad = dyn_cast<tensor::PadOp>(def)) {
+    tile = tilePad(pad, box);
+  } else if (auto generic = dyn_cast<linalg::GenericOp>(def)) {
+    Box loops;
+    loops.offsets.resize(generic.getNumLoops());
+    loops.sizes.resize(generic.getNumLoops());
+    AffineMap out = generic.getIndexingMapsArray()[1];
+    for (auto [dim, expr] : llvm::enumerate(out.getResults())) {
+      unsigned loop = cast<AffineDimExpr>(expr).getPosition();
+      loops.offsets[loop] = box.offsets[dim];
+      loops.sizes[loop] = box.sizes[dim];
     }
-    if (digit < 0)
-      break;
+    tile = tileGeneric(generic, loops, Value());
+  } else {
+    tile = tensor::EmptyOp::create(
+        builder, def->getLoc(), box.sizes,
+        cast<ShapedType>(value.getType()).getElementType());
+    if (auto fill = dyn_cast<linalg::FillOp>(def))
+      tile = linalg::FillOp::create(builder, def->getLoc(),
+                                    fill.getInputs()[0], tile)
+                 .getResult(0);
   }
-  last.getResult(0).replaceAllUsesWith(destination);
-  return success();
+  return computed[value][keyOf(box)] = tile;
+}
+
+void GroupTiler::run() {
+  linalg::GenericOp last = group.last().op;
+  RankedTensorType type = group.getResultType();
+  Location loc = last.getLoc();
+  auto empty = tensor::EmptyOp::create(builder, loc, type.getShape(),
+                                       type.getElementType());
+  empty->setAttr(kSpaceAttrName,
+                 SpaceAttr::get(builder.getContext(), plan.getSpace()));
+  Value result = empty;
+  SmallVector<int64_t> strides(type.getRank(), 1);
+  Box box;
+  box.offsets.resize(type.getRank());
+  box.sizes.resize(type.getRank());
+  std::function<void(unsigned)> visit = [&](unsigned depth) {
+    if (depth == plan.getOrder().size()) {
+      computed.clear();
+      Value tile = tileMember(group.last(), box);
+      result = tensor::InsertSliceOp::create(
+          builder, loc, tile, result, attributesOf(builder, box.offsets),
+          attributesOf(builder, box.sizes), attributesOf(builder, strides));
+      ++tileNumber;
+      return;
+    }
+    int64_t dim = plan.getOrder()[depth], step = plan.getTile()[dim];
+    for (int64_t i = 0; i < type.getDimSize(dim); i += step) {
+      box.offsets[dim] = i;
+      box.sizes[dim] = std::min(step, type.getDimSize(dim) - i);
+      visit(depth + 1);
+    }
+  };
+  visit(0);
+  last.getResult(0).replaceAllUsesWith(result);
+}
+
+void TilePass::runOnOperation() {
+  func::FuncOp function = getOperation();
+  if (!isAcceleratorFunction(function))
+    return;
+  FailureOr<::asic::TargetModel> target = readTarget(function);
+  if (failed(target))
+    return signalPassFailure();
+  FailureOr<std::vector<Group>> groups = readGroups(function, *target);
+  if (failed(groups))
+    return signalPassFailure();
+  ConstantSlices constants;
+  for (const Group &group : *groups) {
+    linalg::GenericOp last = group.last().op;
+    GroupTiler(group, last->getAttrOfType<PlanAttr>(kPlanAttrName), constants)
+        .run();
+  }
+  if (failed(constants.status()))
+    return signalPassFailure();
+  // What the tiles have replaced.
+  for (Operation &op :
+       llvm::make_early_inc_range(llvm::reverse(function.getBody().front())))
+    if (isOpTriviallyDead(&op))
+      op.erase();
 }

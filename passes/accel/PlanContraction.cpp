@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "passes/accel/PlanContraction.h"
+
+#include "passes/Support/Target.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+using namespace mlir::asic;
+
+/// The block argument behind `ext(x)` or `ext(x) - zero`; null otherwise.
+static BlockArgument stripFactor(Value value, int64_t &zero) {
+  zero = 0;
+  APInt constant;
+  if (auto sub = value.getDefiningOp<arith::SubIOp>())
+    if (matchPattern(sub.getRhs(), m_ConstantInt(&constant))) {
+      zero = constant.getSExtValue();
+      value = sub.getLhs();
+    }
+  if (Operation *ext = value.getDefiningOp())
+    if (isa<arith::ExtSIOp, arith::ExtFOp>(ext))
+      value = ext->getOperand(0);
+  return dyn_cast<BlockArgument>(value);
+}
+
+/// The two factors of `acc + l * r`; false when the body is something else.
+static bool matchBody(linalg::GenericOp op, Value &left, Value &right) {
+  if (op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1 ||
+      op.getNumReductionLoops() == 0)
+    return false;
+  Block *body = op.getBody();
+  Operation *add = body->getTerminator()->getOperand(0).getDefiningOp();
+  if (!isa_and_nonnull<arith::AddIOp, arith::AddFOp>(add))
+    return false;
+  for (bool swap : {false, true}) {
+    if (add->getOperand(swap) != body->getArgument(2))
+      continue;
+    Operation *mul = add->getOperand(!swap).getDefiningOp();
+    if (!isa_and_nonnull<arith::MulIOp, arith::MulFOp>(mul))
+      return false;
+    left = mul->getOperand(0);
+    right = mul->getOperand(1);
+    return true;
+  }
+  return false;
+}
+
+/// The role of every iterator; false when one fits none.
+static bool assignRoles(linalg::GenericOp op, Contraction &contraction) {
+  AffineMap a = op.getMatchingIndexingMap(op.getDpsInputOperand(contraction.a));
+  AffineMap w = op.getMatchingIndexingMap(op.getDpsInputOperand(contraction.w));
+  AffineMap out = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
+  if (!w.isProjectedPermutation() || !out.isProjectedPermutation())
+    return false;
+  bool hasBatch = false, hasN = false;
+  for (unsigned i = 0; i < op.getNumLoops(); ++i) {
+    bool inA = a.isFunctionOfDim(i), inW = w.isFunctionOfDim(i);
+    bool inOut = out.isFunctionOfDim(i);
+    if (!inOut && !(inA && inW))
+      return false;
+    LoopRole role = !inOut         ? LoopRole::k
+                    : inA && inW   ? LoopRole::batch
+                    : inW          ? LoopRole::n
+                                   : LoopRole::m;
+    hasBatch |= role == LoopRole::batch && op.getStaticLoopRanges()[i] > 1;
+    hasN |= role == LoopRole::n;
+    contraction.roles.push_back(role);
+  }
+  contraction.depthwise = hasBatch && !hasN;
+  return true;
+}
+
+std::optional<Contraction>
+mlir::asic::matchContraction(linalg::GenericOp op,
+                             const ::asic::TargetModel &target) {
+  Value left, right;
+  if (!matchBody(op, left, right))
+    return std::nullopt;
+  int64_t leftZero, rightZero;
+  BlockArgument l = stripFactor(left, leftZero),
+                r = stripFactor(right, rightZero);
+  if (!l || !r || l == r || l.getArgNumber() > 1 || r.getArgNumber() > 1)
+    return std::nullopt;
+  if (l.getArgNumber() == 1) {
+    std::swap(l, r);
+    std::swap(leftZero, rightZero);
+  }
+  // The first input is A unless the second has a window index.
+  Contraction contraction;
+  contraction.aZero = leftZero;
+  contraction.wZero = rightZero;
+  if (!op.getIndexingMapsArray()[1].isProjectedPermutation()) {
+    std::swap(contraction.a, contraction.w);
+    std::swap(contraction.aZero, contraction.wZero);
+  }
+  if (!assignRoles(op, contraction))
+    return std::nullopt;
+  auto typeOf = [&](Value value) {
+    return getElementType(getElementTypeOrSelf(value))
+        .value_or(::asic::ElementType::None);
+  };
+  if (!target.findMode(typeOf(op.getDpsInputs()[contraction.a]),
+                       typeOf(op.getDpsInputs()[contraction.w]),
+                       typeOf(op.getDpsInits()[0])))
+    return std::nullopt;
+  if (contraction.depthwise && target.mxu.depthwiseMacsPerCycle == 0)
+    return std::nullopt;
+  return contraction;
+}
+
+bool mlir::asic::addLinear(AffineExpr expr, int64_t factor,
+                           MutableArrayRef<int64_t> coefficients,
+                           int64_t &constant) {
+  if (auto dim = dyn_cast<AffineDimExpr>(expr)) {
+    coefficients[dim.getPosition()] += factor;
+    return true;
+  }
+  if (auto value = dyn_cast<AffineConstantExpr>(expr)) {
+    constant += factor * value.getValue();
+    return true;
+  }
+  auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
+  if (!binary)
+    return false;
+  if (binary.getKind() == AffineExprKind::Add)
+    return addLinear(binary.getLHS(), factor, coefficients, constant) &&
+           addLinear(binary.getRHS(), factor, coefficients, constant);
+  if (binary.getKind() == AffineExprKind::Mul)
+    if (auto value = dyn_cast<AffineConstantExpr>(binary.getRHS()))
+      return addLinear(binary.getLHS(), factor * value.getValue(),
+                       coefficients, constant);
+  return false;
+}
+
+int64_t Box::numElements() const {
+  int64_t count = 1;
+  for (int64_t size : sizes)
+    count *= size;
+  return count;
+}
+
+Box mlir::asic::imageOf(AffineMap map, const Box &loops) {
+  Box image;
+  SmallVector<int64_t, 8> coefficients;
+  for (AffineExpr expr : map.getResults()) {
+    if (auto dim = dyn_cast<AffineDimExpr>(expr)) {
+      image.offsets.push_back(loops.offsets[dim.getPosition()]);
+      image.sizes.push_back(loops.sizes[dim.getPosition()]);
+      continue;
+    }
+    coefficients.assign(map.getNumDims(), 0);
+    int64_t low = 0;
+    addLinear(expr, 1, coefficients, low);
+    int64_t high = low;
+    for (auto [i, factor] : llvm::enumerate(coefficients)) {
+      int64_t first = factor * loops.offsets[i];
+      int64_t last = first + factor * (loops.sizes[i] - 1);
+      low += std::min(first, last);
+      high += std::max(first, last);
+    }
+    image.offsets.push_back(low);
+    image.sizes.push_back(high - low + 1);
+  }
+  return image;
+}
+
+bool mlir::asic::isBroadcast(linalg::GenericOp op) {
+  if (op.getNumDpsInputs() != 1 || op.getNumDpsInits() != 1 ||
+      op.getNumReductionLoops() != 0)
+    return false;
+  Block *body = op.getBody();
+  AffineMap in = op.getIndexingMapsArray()[0], out = op.getIndexingMapsArray()[1];
+  return &body->front() == body->getTerminator() &&
+         body->getTerminator()->getOperand(0) == body->getArgument(0) &&
+         in.isProjectedPermutation() && out.isPermutation() &&
+         in.getNumResults() < out.getNumResults();
+}
+
+bool mlir::asic::isAbsorbed(Operation *op) {
+  if (isa<tensor::EmptyOp, linalg::FillOp>(op))
+    return true;
+  auto isCompute = [](Operation *user) {
+    return isa<linalg::GenericOp>(user);
+  };
+  if (isa<tensor::PadOp>(op))
+    return llvm::any_of(op->getUsers(), isCompute);
+  auto generic = dyn_cast<linalg::GenericOp>(op);
+  if (!generic || !isBroadcast(generic))
+    return false;
+  // Only as the initial value of a reduction or contraction.
+  return llvm::all_of(op->getUses(), [](OpOperand &use) {
+    auto user = dyn_cast<linalg::GenericOp>(use.getOwner());
+    return user && user.isDpsInit(&use) && user.getNumReductionLoops() > 0;
+  });
+}
