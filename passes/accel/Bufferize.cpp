@@ -123,8 +123,8 @@ Value Bufferizer::widen(tensor::PadOp pad, linalg::GenericOp user) {
   SmallVector<int64_t> strides;
   if (failed(type.getStridesAndOffset(strides, offset)))
     return Value();
-  for (auto [low, stride] : llvm::zip_equal(pad.getStaticLow(), strides))
-    offset -= low * stride;
+  // The view has the padded shape but starts at the first stored element, as
+  // offsets may not be negative; `asic.pad` tells how far before it points lie.
   auto shape = cast<RankedTensorType>(pad.getType()).getShape();
   auto wide = MemRefType::get(
       shape, type.getElementType(),

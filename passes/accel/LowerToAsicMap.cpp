@@ -92,10 +92,10 @@ static void emitSplit(OpBuilder &builder, Operation *op,
   if (Attribute group = op->getAttr("asic.group"))
     map->setAttr("asic.group", group);
   Block &block = map.getBody().emplaceBlock();
-  for (Value operand : final.operands)
-    if (operand != final.operands.back() || init)
-      block.addArgument(cast<MemRefType>(operand.getType()).getElementType(),
-                        op->getLoc());
+  // The elements of the inputs and, of a reduction, the accumulator.
+  for (Value operand : ArrayRef(final.operands).drop_back(init ? 0 : 1))
+    block.addArgument(cast<MemRefType>(operand.getType()).getElementType(),
+                      op->getLoc());
   OpBuilder nested = OpBuilder::atBlockEnd(&block);
   body(nested, block);
 }
