@@ -1,0 +1,63 @@
+// RUN: asic-opt %s --asic-fold-import | FileCheck %s
+
+#id = affine_map<(d0, d1) -> (d0, d1)>
+#none = affine_map<(d0, d1) -> ()>
+#row = affine_map<(d0, d1) -> (d0, 0)>
+
+// A scalar operand becomes a constant of the body, f64 is folded away.
+// CHECK-LABEL: func.func @scalar
+// CHECK-DAG: %[[SIX:.*]] = arith.constant 6.000000e+00 : f32
+// CHECK-DAG: %[[EPS:.*]] = arith.constant 5.000000e-01 : f32
+// CHECK: linalg.generic {{.*}} ins(%arg0 : tensor<4x8xf32>)
+// CHECK: arith.minimumf %{{.*}}, %[[SIX]]
+// CHECK: arith.addf %{{.*}}, %[[EPS]]
+func.func @scalar(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
+  %six = arith.constant dense<6.0> : tensor<f32>
+  %eps = arith.constant 0.5 : f64
+  %e = tensor.empty() : tensor<4x8xf32>
+  %y = linalg.generic {indexing_maps = [#id, #none, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%x, %six : tensor<4x8xf32>, tensor<f32>) outs(%e : tensor<4x8xf32>) {
+  ^bb0(%a: f32, %b: f32, %out: f32):
+    %0 = arith.minimumf %a, %b : f32
+    %1 = arith.truncf %eps : f64 to f32
+    %2 = arith.addf %0, %1 : f32
+    linalg.yield %2 : f32
+  } -> tensor<4x8xf32>
+  return %y : tensor<4x8xf32>
+}
+
+// Assertions go; a broadcast unit dimension and a kept reduced one are reshapes.
+// CHECK-LABEL: func.func @units
+// CHECK-NOT: cf.assert
+// CHECK: tensor.collapse_shape %arg1 {{.*}} : tensor<4x1xf32> into tensor<4xf32>
+// CHECK: linalg.generic {{.*}} outs(%{{.*}} : tensor<4xf32>)
+// CHECK: tensor.expand_shape {{.*}} : tensor<4xf32> into tensor<4x1xf32>
+func.func @units(%x: tensor<4x8xf32>, %s: tensor<4x1xf32>, %ok: i1) -> tensor<4x1xf32> {
+  cf.assert %ok, "size mismatch"
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<4x1xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<4x1xf32>) -> tensor<4x1xf32>
+  %y = linalg.generic {indexing_maps = [#id, #row, #row], iterator_types = ["parallel", "reduction"]}
+      ins(%x, %s : tensor<4x8xf32>, tensor<4x1xf32>) outs(%f : tensor<4x1xf32>) {
+  ^bb0(%a: f32, %b: f32, %acc: f32):
+    %0 = arith.subf %a, %b : f32
+    %1 = arith.addf %acc, %0 : f32
+    linalg.yield %1 : f32
+  } -> tensor<4x1xf32>
+  return %y : tensor<4x1xf32>
+}
+
+// A generic that yields a constant is a fill.
+// CHECK-LABEL: func.func @constant
+// CHECK: linalg.fill
+// CHECK-NOT: linalg.generic
+func.func @constant() -> tensor<4x8xf32> {
+  %one = arith.constant 1.0 : f32
+  %e = tensor.empty() : tensor<4x8xf32>
+  %y = linalg.generic {indexing_maps = [#id], iterator_types = ["parallel", "parallel"]}
+      outs(%e : tensor<4x8xf32>) {
+  ^bb0(%out: f32):
+    linalg.yield %one : f32
+  } -> tensor<4x8xf32>
+  return %y : tensor<4x8xf32>
+}
