@@ -200,25 +200,23 @@ static std::optional<Fault> checkContract(const Instruction &inst) {
   auto bytes = [&](FieldId type) {
     return int64_t(bitWidth(ElementType(inst.get(type))) / 8);
   };
-  if (auto fault =
-          checkOperand(inst, Contract_a_addr,
-                       {{Contract_m0, Contract_a_m0},
-                        {Contract_m1, Contract_a_m1},
-                        {Contract_m2, Contract_a_m2},
-                        {Contract_k0, Contract_a_k0},
-                        {Contract_k1, Contract_a_k1},
-                        {Contract_k2, Contract_a_k2},
-                        {Contract_n, Contract_a_n}},
-                       bytes(Contract_a_type)))
+  if (auto fault = checkOperand(inst, Contract_a_addr,
+                                {{Contract_m0, Contract_a_m0},
+                                 {Contract_m1, Contract_a_m1},
+                                 {Contract_m2, Contract_a_m2},
+                                 {Contract_k0, Contract_a_k0},
+                                 {Contract_k1, Contract_a_k1},
+                                 {Contract_k2, Contract_a_k2},
+                                 {Contract_n, Contract_a_n}},
+                                bytes(Contract_a_type)))
     return fault;
-  if (auto fault =
-          checkOperand(inst, Contract_w_addr,
-                       {{Contract_m2, Contract_w_m2},
-                        {Contract_k0, Contract_w_k0},
-                        {Contract_k1, Contract_w_k1},
-                        {Contract_k2, Contract_w_k2},
-                        {Contract_n, Contract_w_n}},
-                       bytes(Contract_w_type)))
+  if (auto fault = checkOperand(inst, Contract_w_addr,
+                                {{Contract_m2, Contract_w_m2},
+                                 {Contract_k0, Contract_w_k0},
+                                 {Contract_k1, Contract_w_k1},
+                                 {Contract_k2, Contract_w_k2},
+                                 {Contract_n, Contract_w_n}},
+                                bytes(Contract_w_type)))
     return fault;
   if (inst.get(Contract_has_bias))
     if (auto fault = checkAligned(inst, Contract_bias_addr, 4))
@@ -248,9 +246,8 @@ static std::optional<Fault> checkAlignment(const Instruction &inst) {
       std::pair<unsigned, unsigned> strides[5];
       for (unsigned d = 0; d < 5; ++d)
         strides[d] = {Map_n0 + d, base + 3 + d};
-      if (auto fault =
-              checkOperand(inst, base + 2, strides,
-                           bitWidth(ElementType(inst.get(base))) / 8))
+      if (auto fault = checkOperand(inst, base + 2, strides,
+                                    bitWidth(ElementType(inst.get(base))) / 8))
         return fault;
     }
     return std::nullopt;
@@ -266,8 +263,8 @@ static std::optional<Fault> checkBounds(const Access &access,
   if (access.bytes.begin() >= 0 && access.bytes.end() <= size)
     return std::nullopt;
   auto clip = [](__int128 x) {
-    return int64_t(std::min<__int128>(std::max<__int128>(x, INT64_MIN),
-                                      INT64_MAX));
+    return int64_t(
+        std::min<__int128>(std::max<__int128>(x, INT64_MIN), INT64_MAX));
   };
   AddressRange range{access.bytes.getSpace(), clip(access.bytes.begin()),
                      clip(access.bytes.end())};
@@ -281,9 +278,9 @@ static std::optional<Fault> checkBounds(const Access &access,
 
 static Fault overlapFault(const Access &access, const std::string &message) {
   Fault fault(FaultKind::SelfOverlap, message);
-  fault.range = AddressRange{access.bytes.getSpace(),
-                             int64_t(access.bytes.begin()),
-                             int64_t(access.bytes.end())};
+  fault.range =
+      AddressRange{access.bytes.getSpace(), int64_t(access.bytes.begin()),
+                   int64_t(access.bytes.end())};
   return fault;
 }
 
@@ -309,9 +306,9 @@ static std::optional<Fault> checkOverlap(const Instruction &instruction,
     if (!write.isWrite)
       continue;
     if (write.bytes.overlapsItself())
-      return overlapFault(write,
-                          std::string("expected operand ") + write.operand +
-                              " to write every byte at most once");
+      return overlapFault(write, std::string("expected operand ") +
+                                     write.operand +
+                                     " to write every byte at most once");
     for (const Access &read : accesses) {
       if (read.isWrite || !write.bytes.intersects(read.bytes))
         continue;

@@ -112,7 +112,7 @@ static inline uint32_t logBits(uint32_t a) {
   double m = splitExponent(ordinary ? double(x) : 1.0, exponent);
   double value = fma64(exponent, kLn2, fma64(exponent, kLn2Low, logCore(m)));
   uint32_t result = bitsAs<uint32_t>(float(value));
-  uint32_t special = x == 0.0f      ? (kInfinity | kSignBit)
+  uint32_t special = x == 0.0f        ? (kInfinity | kSignBit)
                      : a == kInfinity ? kInfinity
                                       : kCanonicalNaN;
   return ordinary ? result : special;
@@ -214,7 +214,8 @@ static inline uint32_t sinCosBits(uint32_t a, int64_t shift) {
   double d = large ? 0.0 : double(x);
   double turns = d * 0x1.45f306dc9c883p-1;
   double k = roundSmall(turns);
-  double r = fma64(-k, 0x1.1a62633145c07p-54, fma64(-k, 0x1.921fb54442d18p+0, d));
+  double r =
+      fma64(-k, 0x1.1a62633145c07p-54, fma64(-k, 0x1.921fb54442d18p+0, d));
   uint32_t result =
       bitsAs<uint32_t>(sinQuadrant(r, roundSmallInt(turns) + shift));
   return finite ? result : kCanonicalNaN;
@@ -299,7 +300,8 @@ static inline uint32_t roundEvenBits(uint32_t a) {
   float x = asFloat(a);
   // Numbers from 2^23 on are integers; smaller ones round in binary64.
   bool small = absolute(double(x)) < 0x1p23;
-  float rounded = float(withSign(roundSmall(small ? double(x) : 0.0), double(x)));
+  float rounded =
+      float(withSign(roundSmall(small ? double(x) : 0.0), double(x)));
   return small ? bitsAs<uint32_t>(rounded) : canonical(x);
 }
 

@@ -70,8 +70,8 @@ std::optional<Fault> Machine::load() {
                     llvm::toString(instruction.takeError()));
     else
       fault = checkTarget(*instruction, program.lanes, target);
-    if (!fault && (instruction->opcode == isa::Opcode::Halt) !=
-                      (pc + 1 == count))
+    if (!fault &&
+        (instruction->opcode == isa::Opcode::Halt) != (pc + 1 == count))
       fault = Fault(FaultKind::MissingHalt,
                     "expected halt as the last instruction and only there");
     if (fault) {
@@ -155,8 +155,7 @@ private:
                        " bytes of dram; the host has no room");
     uint8_t *dram = memory.data(Space::Dram);
     for (const ConstantBlock &block : program.constants) {
-      std::memcpy(dram + block.address, block.bytes.data(),
-                  block.bytes.size());
+      std::memcpy(dram + block.address, block.bytes.data(), block.bytes.size());
       if (shadow)
         shadow->protect(block.address, block.address + block.bytes.size());
     }
@@ -179,25 +178,22 @@ private:
     return std::nullopt;
   }
 
-  bool interrupted() {
-    return options.interrupted && options.interrupted();
-  }
+  bool interrupted() { return options.interrupted && options.interrupted(); }
 
   /// E22: limits of the caller.
   std::optional<Fault> account(size_t pc) {
     ++issued;
     if (options.maxInstructions && issued > options.maxInstructions)
       return Fault(FaultKind::Watchdog,
-                   "expected at most " +
-                       llvm::utostr(options.maxInstructions) +
+                   "expected at most " + llvm::utostr(options.maxInstructions) +
                        " instructions");
     const Cost &cost = machine.timed[pc].cost;
     work += cost.macs + cost.vpuOps + cost.sramBytes + cost.dramReadBytes +
             cost.dramWriteBytes;
     if (options.maxWork && work > options.maxWork)
-      return Fault(FaultKind::Watchdog,
-                   "expected at most " + llvm::utostr(options.maxWork) +
-                       " units of work");
+      return Fault(FaultKind::Watchdog, "expected at most " +
+                                            llvm::utostr(options.maxWork) +
+                                            " units of work");
     if (issued % 256 == 0 && interrupted())
       return interruptedFault();
     return std::nullopt;
@@ -277,11 +273,10 @@ private:
     if (result.finished())
       return std::nullopt;
     if (result.status == TimelineStatus::SemaphoreOverflow) {
-      Fault fault(FaultKind::SemaphoreOverflow,
-                  "expected at most " +
-                      llvm::utostr(machine.target.sync.maxValue) +
-                      " units in semaphore " +
-                      llvm::utostr(result.culpritSemaphore));
+      Fault fault(
+          FaultKind::SemaphoreOverflow,
+          "expected at most " + llvm::utostr(machine.target.sync.maxValue) +
+              " units in semaphore " + llvm::utostr(result.culpritSemaphore));
       fault.pc = result.culprit;
       return fault;
     }
@@ -290,8 +285,7 @@ private:
       if (!fault.pc)
         fault.pc = blocked.instruction;
       fault.message += "; pc " + llvm::utostr(blocked.instruction) + " on " +
-                       isa::engineName(blocked.engine) + ": " +
-                       blocked.reason;
+                       isa::engineName(blocked.engine) + ": " + blocked.reason;
     }
     return fault;
   }
@@ -301,10 +295,9 @@ private:
     for (size_t e = 0; options.check && e < stats.engines.size(); ++e) {
       const EngineTimes &times = stats.engines[e];
       if (times.busy + times.stall() + times.idle != stats.cycles)
-        return Fault(FaultKind::Accounting,
-                     "expected busy + stall + idle of " +
-                         isa::engineName(unsigned(e)) +
-                         " to be the cycles of the run");
+        return Fault(FaultKind::Accounting, "expected busy + stall + idle of " +
+                                                isa::engineName(unsigned(e)) +
+                                                " to be the cycles of the run");
     }
     return std::nullopt;
   }

@@ -71,9 +71,9 @@ Fault Shadow::raceFault(FaultKind kind, size_t pc, uint32_t other,
 /// The state of a byte in state `from` after a read by `pc`.
 uint32_t Shadow::readState(size_t pc, uint32_t from) {
   // The previous readers are copied out: `readers` may move.
-  std::vector<uint32_t> copy(
-      readers.begin() + states[from].firstReader,
-      readers.begin() + states[from].firstReader + numEngines);
+  std::vector<uint32_t> copy(readers.begin() + states[from].firstReader,
+                             readers.begin() + states[from].firstReader +
+                                 numEngines);
   copy[sync.engineOf(pc)] = uint32_t(pc);
   return newState(states[from].writer, copy.data());
 }
@@ -106,8 +106,8 @@ std::optional<Fault> Shadow::read(size_t pc, const Access &access) {
       if (isNew) {
         uint32_t writer = states[from].writer;
         if (writer != kNoInstruction && !sync.happensBefore(writer, pc)) {
-          fault = raceFault(FaultKind::RaceReadAfterWrite, pc, writer, access,
-                            at);
+          fault =
+              raceFault(FaultKind::RaceReadAfterWrite, pc, writer, access, at);
           return false;
         }
         uint32_t to = readState(pc, from);
@@ -137,15 +137,16 @@ std::optional<Fault> Shadow::write(size_t pc, const Access &access) {
     const State &state = states[from];
     if (state.writer != kNoInstruction &&
         !sync.happensBefore(state.writer, pc)) {
-      fault =
-          raceFault(FaultKind::RaceWriteAfterWrite, pc, state.writer, access, at);
+      fault = raceFault(FaultKind::RaceWriteAfterWrite, pc, state.writer,
+                        access, at);
       return false;
     }
     for (unsigned e = 0; e < numEngines; ++e) {
       uint32_t reader = readers[state.firstReader + e];
       if (reader != kNoInstruction && reader != pc &&
           !sync.happensBefore(reader, pc)) {
-        fault = raceFault(FaultKind::RaceWriteAfterRead, pc, reader, access, at);
+        fault =
+            raceFault(FaultKind::RaceWriteAfterRead, pc, reader, access, at);
         return false;
       }
     }
@@ -153,8 +154,9 @@ std::optional<Fault> Shadow::write(size_t pc, const Access &access) {
   };
   access.bytes.forEachRun([&](int64_t begin, int64_t end) {
     if (space == Space::Dram && !readOnly.empty()) {
-      auto it = std::upper_bound(readOnly.begin(), readOnly.end(),
-                                 std::pair<uint64_t, uint64_t>(begin, UINT64_MAX));
+      auto it =
+          std::upper_bound(readOnly.begin(), readOnly.end(),
+                           std::pair<uint64_t, uint64_t>(begin, UINT64_MAX));
       bool hit = it != readOnly.end() && it->first < uint64_t(end);
       hit |= it != readOnly.begin() && std::prev(it)->second > uint64_t(begin);
       if (hit) {
@@ -194,10 +196,10 @@ std::optional<Fault> Shadow::checkTypes(size_t pc, const Access &access) {
       auto written = ElementType(accTypes[size_t(word)]);
       if (written == ElementType::None || written == access.type)
         continue;
-      fault = Fault(FaultKind::AccTypeMix,
-                    "expected acc to hold " +
-                        elementTypeName(access.type).str() + ", got " +
-                        elementTypeName(written).str());
+      fault =
+          Fault(FaultKind::AccTypeMix,
+                "expected acc to hold " + elementTypeName(access.type).str() +
+                    ", got " + elementTypeName(written).str());
       fault->pc = pc;
       fault->range = AddressRange{Space::Acc, word * 4, word * 4 + 4};
       return false;

@@ -43,7 +43,7 @@ private:
   static constexpr uint32_t kNever = 0, kHost = 1;
   static constexpr uint32_t kNoInstruction = UINT32_MAX;
   struct State {
-    uint32_t writer; // instruction, or kNoInstruction
+    uint32_t writer;      // instruction, or kNoInstruction
     uint32_t firstReader; // index into `readers`, one entry per engine
   };
 

@@ -43,10 +43,10 @@ Stats Machine::collect(const TimelineResult &result) const {
     stats.macs += cost.macs;
     for (const Access &access : accessesOf(stream[pc]))
       if (access.bytes.getSpace() == Space::Sram)
-        stats.sramPeakBytes = std::max(
-            stats.sramPeakBytes,
-            uint64_t(std::clamp<__int128>(access.bytes.end(), 0,
-                                          target.sram.bytes)));
+        stats.sramPeakBytes =
+            std::max(stats.sramPeakBytes,
+                     uint64_t(std::clamp<__int128>(access.bytes.end(), 0,
+                                                   target.sram.bytes)));
   }
   stats.instructions = totals.instructions;
   stats.vpuOps = totals.vpuOps;
@@ -85,16 +85,15 @@ json::Object asic::emulator::toJson(const Machine &machine,
     for (size_t e = 0; e < row.busy.size(); ++e)
       busy[isa::engineName(unsigned(e))] = row.busy[e];
     const DebugEntry *entry = machine.getProgram().findDebug(tag);
-    layers.push_back(
-        json::Object{{"tag", tag},
-                     {"layer", layerName(machine, tag)},
-                     {"location", entry ? entry->location : ""},
-                     {"source", entry ? entry->source : ""},
-                     {"instructions", row.instructions},
-                     {"busy", std::move(busy)},
-                     {"macs", row.macs},
-                     {"dram_read_bytes", row.dramReadBytes},
-                     {"dram_write_bytes", row.dramWriteBytes}});
+    layers.push_back(json::Object{{"tag", tag},
+                                  {"layer", layerName(machine, tag)},
+                                  {"location", entry ? entry->location : ""},
+                                  {"source", entry ? entry->source : ""},
+                                  {"instructions", row.instructions},
+                                  {"busy", std::move(busy)},
+                                  {"macs", row.macs},
+                                  {"dram_read_bytes", row.dramReadBytes},
+                                  {"dram_write_bytes", row.dramWriteBytes}});
   }
   out["target"] = machine.getTarget().name;
   out["clock_mhz"] = machine.getTarget().clockMhz.asDouble();
@@ -141,12 +140,12 @@ std::string asic::emulator::chromeTrace(const Machine &machine,
   double microsecondsPerCycle = 1.0 / machine.getTarget().clockMhz.asDouble();
   json::Array events;
   for (unsigned e = 0; e < stats.engines.size(); ++e)
-    events.push_back(json::Object{
-        {"ph", "M"},
-        {"name", "thread_name"},
-        {"pid", 0},
-        {"tid", e},
-        {"args", json::Object{{"name", isa::engineName(e)}}}});
+    events.push_back(
+        json::Object{{"ph", "M"},
+                     {"name", "thread_name"},
+                     {"pid", 0},
+                     {"tid", e},
+                     {"args", json::Object{{"name", isa::engineName(e)}}}});
   for (size_t pc = 0; pc < stats.times.size(); ++pc) {
     const InstructionTimes &times = stats.times[pc];
     auto instruction = machine.getProgram().instruction(pc);
@@ -171,8 +170,7 @@ std::string asic::emulator::chromeTrace(const Machine &machine,
                               {"retire", times.retire}}}});
   }
   std::string text;
-  llvm::raw_string_ostream(text)
-      << json::Value(json::Object{{"traceEvents", std::move(events)},
-                                  {"displayTimeUnit", "ns"}});
+  llvm::raw_string_ostream(text) << json::Value(json::Object{
+      {"traceEvents", std::move(events)}, {"displayTimeUnit", "ns"}});
   return text;
 }

@@ -112,15 +112,14 @@ private:
     if (semaphore.taken > semaphore.units) {
       bool never = semaphore.taken > semaphore.total;
       report(analysis.always,
-             makeFault(never ? FaultKind::Deadlock : FaultKind::WaitBeforePost,
-                       pc,
-                       "wait for unit " + llvm::utostr(semaphore.taken) +
-                           " of semaphore " +
-                           llvm::utostr(unsigned(wait.semaphore)) +
-                           "; expected that many posted before it in the "
-                           "stream, got " +
-                           llvm::utostr(semaphore.units) + " of " +
-                           llvm::utostr(semaphore.total) + " in all"));
+             makeFault(
+                 never ? FaultKind::Deadlock : FaultKind::WaitBeforePost, pc,
+                 "wait for unit " + llvm::utostr(semaphore.taken) +
+                     " of semaphore " + llvm::utostr(unsigned(wait.semaphore)) +
+                     "; expected that many posted before it in the "
+                     "stream, got " +
+                     llvm::utostr(semaphore.units) + " of " +
+                     llvm::utostr(semaphore.total) + " in all"));
     }
     // Units are taken in the order in which they were posted.
     for (const Unit &unit : semaphore.posted)
@@ -131,14 +130,12 @@ private:
       semaphore.posted.pop_front();
   }
 
-  Fault sharing(size_t pc, const Sync &sync, const char *role,
-                unsigned other) {
-    return makeFault(FaultKind::SemaphoreSharing, pc,
-                     std::string("expected one ") + role +
-                         " engine of semaphore " +
-                         llvm::utostr(unsigned(sync.semaphore)) + ", got " +
-                         engineName(other) + " and " +
-                         engineName(stream[pc].engine));
+  Fault sharing(size_t pc, const Sync &sync, const char *role, unsigned other) {
+    return makeFault(
+        FaultKind::SemaphoreSharing, pc,
+        std::string("expected one ") + role + " engine of semaphore " +
+            llvm::utostr(unsigned(sync.semaphore)) + ", got " +
+            engineName(other) + " and " + engineName(stream[pc].engine));
   }
 
   void give(size_t pc, const Sync &post, uint32_t ordinal) {

@@ -2,11 +2,12 @@
 //
 // Happens-before from waits and posts.
 //
-// The stream is straight-line, every semaphore has one producer and one consumer
-// engine, and engines issue and retire in order; so the k-th unit posted is the
-// k-th unit waited for, whatever the timing, and what must have happened before
-// an instruction issues is known without running anything: a vector clock per
-// instruction, "the first c_e instructions of engine e have retired".
+// The stream is straight-line, every semaphore has one producer and one
+// consumer engine, and engines issue and retire in order; so the k-th unit
+// posted is the k-th unit waited for, whatever the timing, and what must have
+// happened before an instruction issues is known without running anything: a
+// vector clock per instruction, "the first c_e instructions of engine e have
+// retired".
 
 #ifndef ASIC_EMULATOR_SYNC_H
 #define ASIC_EMULATOR_SYNC_H

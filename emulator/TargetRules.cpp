@@ -42,8 +42,8 @@ static std::optional<Fault> checkMap(const Instruction &map,
   for (unsigned s = 0; s < mapStreams; ++s) {
     auto type = ElementType(map.get(Map_s0_type + s * mapStreamFields));
     if (type != ElementType::None && !target.hasVpuFormat(type))
-      return illegal(map, "expected stream types of " + target.name +
-                              ", got " + elementTypeName(type).str());
+      return illegal(map, "expected stream types of " + target.name + ", got " +
+                              elementTypeName(type).str());
     bool wanted = s < mapStreams - 1 && (lanes[index].inMask >> s & 1);
     if (s < mapStreams - 1 && wanted != (type != ElementType::None))
       return illegal(map, "expected the streams of lane program " +
@@ -95,10 +95,10 @@ asic::emulator::checkTarget(const Instruction &instruction,
   for (const auto *slots : {&instruction.waits, &instruction.posts})
     for (const Sync &sync : *slots)
       if (sync.valid && sync.semaphore >= target.sync.count)
-        return illegal(instruction,
-                       "expected a semaphore below " +
-                           llvm::utostr(target.sync.count) + ", got " +
-                           llvm::utostr(unsigned(sync.semaphore)));
+        return illegal(instruction, "expected a semaphore below " +
+                                        llvm::utostr(target.sync.count) +
+                                        ", got " +
+                                        llvm::utostr(unsigned(sync.semaphore)));
   if (instruction.opcode == Opcode::Contract)
     return checkContract(instruction, target);
   if (instruction.opcode == Opcode::Map)

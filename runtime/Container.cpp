@@ -102,7 +102,8 @@ Bytes Program::serialize() const {
   };
   section(kTarget, [&] { appendText(out, target); });
   section(kText, [&] { out.insert(out.end(), text.begin(), text.end()); });
-  section(kLanes, [&] { appendText(out, llvm::toStringRef(writeLanes(*this))); });
+  section(kLanes,
+          [&] { appendText(out, llvm::toStringRef(writeLanes(*this))); });
   section(kConst, [&] { writeConstants(*this, out); });
   section(kIo, [&] { appendText(out, writeIoJson(*this)); });
   section(kDebug, [&] { appendText(out, writeDebugJson(*this)); });
@@ -156,8 +157,9 @@ static Error checkHeader(ArrayRef<uint8_t> file) {
 
 /// Fills `sections[kind]`; each known section stands exactly once, in order,
 /// aligned and inside the file.
-static Error readTable(ArrayRef<uint8_t> file,
-                       std::array<ArrayRef<uint8_t>, kNumSections + 1> &sections) {
+static Error
+readTable(ArrayRef<uint8_t> file,
+          std::array<ArrayRef<uint8_t>, kNumSections + 1> &sections) {
   uint32_t count = endian::read32le(file.data() + kSectionsAt);
   if (count != kNumSections || endian::read32le(file.data() + 92))
     return bad("expected " + Twine(kNumSections) + " sections, got " +
@@ -222,8 +224,8 @@ static Error readConstants(ArrayRef<uint8_t> bytes, Program &program) {
     uint64_t address = endian::read64le(bytes.data() + i * 16),
              size = endian::read64le(bytes.data() + i * 16 + 8);
     if (size > data.size())
-      return bad("section const: expected " + Twine(size) +
-                 " bytes of block " + Twine(i) + ", got " + Twine(data.size()));
+      return bad("section const: expected " + Twine(size) + " bytes of block " +
+                 Twine(i) + ", got " + Twine(data.size()));
     if (address < end || address > (uint64_t(1) << 40) ||
         size > (uint64_t(1) << 40) - address)
       return bad("section const: expected ascending blocks inside 40 bits, "

@@ -12,7 +12,8 @@
 
 namespace asic::numerics {
 
-template <typename To, typename From> static inline To bitsAs(From value) {
+template <typename To, typename From>
+static inline To bitsAs(From value) {
   static_assert(sizeof(To) == sizeof(From), "a bit cast keeps the size");
   To result;
   std::memcpy(&result, &value, sizeof(To));
@@ -73,8 +74,7 @@ static inline uint32_t fromF16(uint16_t a) {
 static inline uint16_t toF16(uint32_t a) {
   uint32_t sign = (a >> 16) & 0x8000, magnitude = a & ~kSignBit;
   // Subnormal results: adding 0.5 aligns the mantissa at 2^-24 and rounds.
-  uint32_t tiny =
-      bitsAs<uint32_t>(asFloat(magnitude) + 0.5f) - 0x3f000000u;
+  uint32_t tiny = bitsAs<uint32_t>(asFloat(magnitude) + 0.5f) - 0x3f000000u;
   uint32_t normal =
       (magnitude - 0x38000000u + 0xfffu + ((magnitude >> 13) & 1)) >> 13;
   uint32_t bits = magnitude < 0x38800000u ? tiny : normal;

@@ -90,8 +90,9 @@ static std::optional<uint64_t> immediateLimit(const LaneOpInfo &info) {
 static Error verifyImmediate(const LaneOp &op) {
   const LaneOpInfo &info = op.info();
   if (auto limit = immediateLimit(info); limit && op.imm > *limit)
-    return makeError(Twine(info.mnemonic) + ": expected an immediate of at most " +
-                     Twine(*limit) + ", got " + Twine(op.imm));
+    return makeError(Twine(info.mnemonic) +
+                     ": expected an immediate of at most " + Twine(*limit) +
+                     ", got " + Twine(op.imm));
   if (op.opcode == LaneOpcode::RoundToFmt) {
     auto type = ElementType(op.imm);
     if (!isFloatType(type) || isSubByteType(type) || type == ElementType::E8M0)
@@ -216,8 +217,12 @@ static llvm::Expected<LaneOp> decodeOp(llvm::ArrayRef<uint8_t> raw) {
                      Twine(unsigned(raw[0])));
   if (!allZero(raw.slice(5, 3)))
     return makeError("expected reserved bytes of a lane operation to be zero");
-  return LaneOp{LaneOpcode(raw[0]), raw[1], raw[2],
-                raw[3],             raw[4], endian::read64le(raw.data() + 8)};
+  return LaneOp{LaneOpcode(raw[0]),
+                raw[1],
+                raw[2],
+                raw[3],
+                raw[4],
+                endian::read64le(raw.data() + 8)};
 }
 
 llvm::Expected<LaneProgram>

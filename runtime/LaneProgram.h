@@ -79,7 +79,8 @@ struct LaneProgram {
 
 /// The immediate of `requant`: mode in bits 0-15, then zero point, low and high
 /// bound as signed 16-bit numbers.
-uint64_t packRequant(RoundingMode rounding, int16_t zero, int16_t lo, int16_t hi);
+uint64_t packRequant(RoundingMode rounding, int16_t zero, int16_t lo,
+                     int16_t hi);
 struct RequantImmediate {
   RoundingMode rounding;
   int16_t zero, lo, hi;

@@ -4,8 +4,8 @@
 #include "runtime/DType.h"
 #include "runtime/isa/Support.h"
 
-#include "llvm/Support/CRC.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/CRC.h"
 #include "llvm/Support/Endian.h"
 
 #include <algorithm>
@@ -42,10 +42,10 @@ static std::string descrOf(const DType &dtype) {
 static const DType *dtypeOf(StringRef descr, StringRef wanted) {
   auto matches = [&](const DType &dtype) {
     std::string own = descrOf(dtype);
-    return descr == own || (descr.size() == own.size() &&
-                            descr.substr(1) == StringRef(own).substr(1) &&
-                            (descr[0] == '<' || descr[0] == '|' ||
-                             descr[0] == '=') );
+    return descr == own ||
+           (descr.size() == own.size() &&
+            descr.substr(1) == StringRef(own).substr(1) &&
+            (descr[0] == '<' || descr[0] == '|' || descr[0] == '='));
   };
   if (const DType *dtype = lookupDType(wanted); dtype && matches(*dtype))
     return dtype;
@@ -119,7 +119,8 @@ Expected<Array> asic::parseNpy(ArrayRef<uint8_t> bytes, StringRef wanted) {
   StringRef header = llvm::toStringRef(bytes.slice(start, length));
   ArrayRef<uint8_t> data = bytes.drop_front(start + length);
 
-  auto descr = valueOf(header, "descr"), order = valueOf(header, "fortran_order"),
+  auto descr = valueOf(header, "descr"),
+       order = valueOf(header, "fortran_order"),
        shapeText = valueOf(header, "shape");
   for (auto *value : {&descr, &order, &shapeText})
     if (!*value) {
@@ -183,9 +184,8 @@ static Error badZip(const Twine &message) {
 }
 
 /// The data of one central-directory record.
-static Expected<ArrayRef<uint8_t>> entryData(ArrayRef<uint8_t> file,
-                                             const uint8_t *record,
-                                             StringRef name) {
+static Expected<ArrayRef<uint8_t>>
+entryData(ArrayRef<uint8_t> file, const uint8_t *record, StringRef name) {
   if (endian::read16le(record + 10) != 0)
     return badZip("expected '" + name +
                   "' to be stored; write it with numpy.savez, not "
@@ -215,8 +215,7 @@ Expected<Array> asic::parseNpz(ArrayRef<uint8_t> file, StringRef name,
       endian::read32le(file.end() - kEndBytes) != kEndMagic)
     return badZip("expected a zip archive");
   const uint8_t *end = file.end() - kEndBytes;
-  uint64_t count = endian::read16le(end + 10),
-           at = endian::read32le(end + 16);
+  uint64_t count = endian::read16le(end + 10), at = endian::read32le(end + 16);
   std::string wantedName = (name + ".npy").str();
   for (uint64_t i = 0; i < count; ++i) {
     if (at + kCentralBytes > file.size() ||
@@ -229,8 +228,8 @@ Expected<Array> asic::parseNpz(ArrayRef<uint8_t> file, StringRef name,
                     endian::read16le(record + 32);
     if (next > file.size())
       return badZip("expected a directory record; the file is truncated");
-    StringRef entry = llvm::toStringRef(
-        file.slice(at + kCentralBytes, nameBytes));
+    StringRef entry =
+        llvm::toStringRef(file.slice(at + kCentralBytes, nameBytes));
     if (entry == wantedName) {
       auto data = entryData(file, record, entry);
       if (!data)
@@ -256,10 +255,10 @@ static void append32(std::vector<uint8_t> &out, uint64_t value) {
 /// equal results are equal files.
 static void appendCommon(std::vector<uint8_t> &out, StringRef name,
                          ArrayRef<uint8_t> data) {
-  append16(out, 20); // version
-  append16(out, 0);  // flags
-  append16(out, 0);  // stored
-  append16(out, 0);  // time
+  append16(out, 20);   // version
+  append16(out, 0);    // flags
+  append16(out, 0);    // stored
+  append16(out, 0);    // time
   append16(out, 0x21); // 1980-01-01
   append32(out, llvm::crc32(data));
   append32(out, data.size());

@@ -109,7 +109,8 @@ Error asic::verify(const Program &program) {
     for (const IoTensor &tensor : *tensors) {
       if (Error error = verify(tensor))
         return error;
-      if (tensor.address > limit || tensor.byteExtent() > limit - tensor.address)
+      if (tensor.address > limit ||
+          tensor.byteExtent() > limit - tensor.address)
         return makeError("expected tensor '" + tensor.name + "' inside " +
                          Twine(limit) + " bytes of dram, got address " +
                          Twine(tensor.address));
@@ -138,8 +139,8 @@ Error asic::writeFileAtomically(llvm::StringRef path,
                                 llvm::ArrayRef<uint8_t> bytes) {
   std::string temporary =
       (path + ".tmp" + Twine(llvm::sys::Process::getProcessId())).str();
-  int file = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
-                    0666);
+  int file =
+      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (file < 0)
     return osError("cannot write", path, errno);
   int code = writeAll(file, bytes);

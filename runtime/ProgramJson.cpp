@@ -213,7 +213,8 @@ static Error verifyQuantization(const IoTensor &tensor) {
   int64_t min = isSigned ? -(int64_t(1) << (bits - 1)) : 0;
   int64_t max = (int64_t(1) << (bits - isSigned)) - 1;
   if (q.lo < min || q.hi > max || q.zeroPoint < min || q.zeroPoint > max)
-    return makeError("tensor '" + tensor.name + "': expected zero point and "
+    return makeError("tensor '" + tensor.name +
+                     "': expected zero point and "
                      "bounds to be values of " +
                      elementTypeName(tensor.deviceType));
   return Error::success();

@@ -38,13 +38,15 @@ struct Scalar {
   double real = 0;
 };
 
-template <typename T> T readAs(const uint8_t *at) {
+template <typename T>
+T readAs(const uint8_t *at) {
   T value;
   std::memcpy(&value, at, sizeof(T));
   return value;
 }
 
-template <typename T> void writeAs(uint8_t *at, T value) {
+template <typename T>
+void writeAs(uint8_t *at, T value) {
   std::memcpy(at, &value, sizeof(T));
 }
 
@@ -238,8 +240,8 @@ Error asic::writeTensor(const IoTensor &tensor, const ArrayView &array,
   unsigned bytes = bitWidth(tensor.deviceType) / 8;
   const auto &quantization = tensor.quantization;
   float inverse = quantization ? float(1.0 / quantization->scale) : 0.0f;
-  bool fits = forEachElement(
-      tensor, array.strides, [&](int64_t user, int64_t device) {
+  bool fits =
+      forEachElement(tensor, array.strides, [&](int64_t user, int64_t device) {
         Scalar value;
         if (!readUser(dtype, source + user, value))
           return false;
@@ -256,21 +258,22 @@ Error asic::writeTensor(const IoTensor &tensor, const ArrayView &array,
 
 Array asic::readTensor(const IoTensor &tensor, const uint8_t *dram) {
   const DType &dtype = *lookupDType(tensor.dtype);
-  Array array{tensor.dtype, tensor.shape,
-              std::vector<uint8_t>(
-                  size_t(tensor.numElements()) * dtype.bytes, 0)};
+  Array array{
+      tensor.dtype, tensor.shape,
+      std::vector<uint8_t>(size_t(tensor.numElements()) * dtype.bytes, 0)};
   const uint8_t *source = dram + tensor.address;
   unsigned bytes = bitWidth(tensor.deviceType) / 8;
   const auto &quantization = tensor.quantization;
-  forEachElement(
-      tensor, rowMajorStrides(tensor.shape, dtype.bytes),
-      [&](int64_t user, int64_t device) {
-        Scalar value = readDevice(tensor.deviceType, source + device * bytes);
-        if (quantization)
-          value.real = float(value.integer - quantization->zeroPoint) *
-                       float(quantization->scale);
-        writeUser(dtype, array.bytes.data() + user, value);
-        return true;
-      });
+  forEachElement(tensor, rowMajorStrides(tensor.shape, dtype.bytes),
+                 [&](int64_t user, int64_t device) {
+                   Scalar value =
+                       readDevice(tensor.deviceType, source + device * bytes);
+                   if (quantization)
+                     value.real =
+                         float(value.integer - quantization->zeroPoint) *
+                         float(quantization->scale);
+                   writeUser(dtype, array.bytes.data() + user, value);
+                   return true;
+                 });
   return array;
 }

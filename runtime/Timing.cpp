@@ -101,10 +101,9 @@ static Cost costOf(const TargetModel &target, const Instruction &instruction,
   return Cost();
 }
 
-TimedInstruction
-asic::timedInstruction(const TargetModel &target,
-                       const Instruction &instruction,
-                       llvm::ArrayRef<LaneProgram> lanes) {
+TimedInstruction asic::timedInstruction(const TargetModel &target,
+                                        const Instruction &instruction,
+                                        llvm::ArrayRef<LaneProgram> lanes) {
   TimedInstruction timed;
   timed.engine = instruction.engine;
   if (instruction.opcode == Opcode::Halt)

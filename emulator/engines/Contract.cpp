@@ -57,8 +57,8 @@ static void initialize(const ContractArgs &args, Context &context) {
   for (int64_t m2 = 0; m2 < args.m[2]; ++m2)
     for (int64_t m1 = 0; m1 < args.m[1]; ++m1)
       for (int64_t m0 = 0; m0 < args.m[0]; ++m0) {
-        uint8_t *row = acc + m2 * args.accM[2] + m1 * args.accM[1] +
-                       m0 * args.accM[0];
+        uint8_t *row =
+            acc + m2 * args.accM[2] + m1 * args.accM[1] + m0 * args.accM[0];
         for (int64_t n = 0; n < args.n; ++n) {
           uint32_t value = 0;
           if (args.hasBias)

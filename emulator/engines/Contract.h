@@ -53,8 +53,8 @@ void forEachSegment(const ContractArgs &args, const uint8_t *aBase, int64_t m1,
     int64_t k1 = outer % args.k[1], k2 = outer / args.k[1];
     int64_t end = std::min(last, at + args.k[0] - i0);
     visit(Segment{at - first, end - first,
-                  aBase + m0 * args.aM[0] + m1 * args.aM[1] +
-                      k1 * args.aK[1] + k2 * args.aK[2] + i0 * args.aK[0],
+                  aBase + m0 * args.aM[0] + m1 * args.aM[1] + k1 * args.aK[1] +
+                      k2 * args.aK[2] + i0 * args.aK[0],
                   args.inside(m1, m0, k2, k1)});
     at = end;
   }

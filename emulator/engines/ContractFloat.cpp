@@ -89,9 +89,8 @@ private:
       bool whole = true;
       for (int64_t r = 0; r < rows; ++r) {
         parts[r].clear();
-        forEachSegment(args, base, (row + r) / args.m[0],
-                       (row + r) % args.m[0], first, last,
-                       [&](const Segment &s) {
+        forEachSegment(args, base, (row + r) / args.m[0], (row + r) % args.m[0],
+                       first, last, [&](const Segment &s) {
                          whole &= s.inside;
                          if (!s.inside)
                            return;
@@ -118,29 +117,27 @@ private:
     return std::nullopt;
   }
 
-  MaybeFault runDepthwiseRows(int64_t m2, int64_t n0, int64_t n1,
-                              int64_t first, int64_t last) {
+  MaybeFault runDepthwiseRows(int64_t m2, int64_t n0, int64_t n1, int64_t first,
+                              int64_t last) {
     int64_t count = n1 - n0;
     panel.resize(size_t(count));
     sums.resize(size_t(count));
-    const uint8_t *base =
-        sram + args.aAddr + m2 * args.aM[2] + n0 * args.aN;
+    const uint8_t *base = sram + args.aAddr + m2 * args.aM[2] + n0 * args.aN;
     for (int64_t row = 0; row < args.rows(); ++row) {
       if (context.interrupted())
         return interruptedFault();
       uint8_t *at = accRow(m2, row, n0);
       loadSums(sums.data(), at, count);
-      forEachSegment(
-          args, base, row / args.m[0], row % args.m[0], first, last,
-          [&](const Segment &s) {
-            for (int64_t i = s.begin; s.inside && i < s.end; ++i) {
-              widen(panel.data(), s.a + (i - s.begin) * args.aK[0], args.aN,
-                    count, args.aType);
-              kernel.multiplyAddF32(sums.data(), panel.data(),
-                                    &packed[size_t(i * count)],
-                                    size_t(count));
-            }
-          });
+      forEachSegment(args, base, row / args.m[0], row % args.m[0], first, last,
+                     [&](const Segment &s) {
+                       for (int64_t i = s.begin; s.inside && i < s.end; ++i) {
+                         widen(panel.data(), s.a + (i - s.begin) * args.aK[0],
+                               args.aN, count, args.aType);
+                         kernel.multiplyAddF32(sums.data(), panel.data(),
+                                               &packed[size_t(i * count)],
+                                               size_t(count));
+                       }
+                     });
       storeSums(at, sums.data(), count);
     }
     return std::nullopt;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Fast body for 8-bit integer operands. Rows of A are gathered to int16 with
-// the zero point taken off and outside points as zeros, W is packed the same way;
-// sums modulo 2^32 may then be formed in any order.
+// the zero point taken off and outside points as zeros, W is packed the same
+// way; sums modulo 2^32 may then be formed in any order.
 
 #include "emulator/engines/Contract.h"
 #include "emulator/kernels/Kernels.h"
@@ -64,8 +64,7 @@ private:
       return;
     for (int64_t n = n0; n < n1; ++n)
       for (int64_t step = first; step < last;) {
-        int64_t count =
-            std::min(last - step, args.k[0] - step % args.k[0]);
+        int64_t count = std::min(last - step, args.k[0] - step % args.k[0]);
         widen(&packed[size_t((n - n0) * pitch + step - first)],
               w + weightOffset(args, step) + n * args.wN, 1, count, args.wType,
               args.wZero);
@@ -170,27 +169,25 @@ private:
     return std::nullopt;
   }
 
-  MaybeFault runDepthwiseRows(int64_t m2, int64_t n0, int64_t n1,
-                              int64_t first, int64_t last) {
+  MaybeFault runDepthwiseRows(int64_t m2, int64_t n0, int64_t n1, int64_t first,
+                              int64_t last) {
     int64_t count = n1 - n0;
     panel.resize(size_t(count));
-    const uint8_t *base =
-        sram + args.aAddr + m2 * args.aM[2] + n0 * args.aN;
+    const uint8_t *base = sram + args.aAddr + m2 * args.aM[2] + n0 * args.aN;
     for (int64_t row = 0; row < args.rows(); ++row) {
       if (context.interrupted())
         return interruptedFault();
       sums.assign(size_t(count), 0);
-      forEachSegment(
-          args, base, row / args.m[0], row % args.m[0], first, last,
-          [&](const Segment &s) {
-            for (int64_t i = s.begin; s.inside && i < s.end; ++i) {
-              widen(panel.data(), s.a + (i - s.begin) * args.aK[0], args.aN,
-                    count, args.aType, args.aZero);
-              kernel.multiplyAddI16(sums.data(), panel.data(),
-                                    &packed[size_t(i * count)],
-                                    size_t(count));
-            }
-          });
+      forEachSegment(args, base, row / args.m[0], row % args.m[0], first, last,
+                     [&](const Segment &s) {
+                       for (int64_t i = s.begin; s.inside && i < s.end; ++i) {
+                         widen(panel.data(), s.a + (i - s.begin) * args.aK[0],
+                               args.aN, count, args.aType, args.aZero);
+                         kernel.multiplyAddI16(sums.data(), panel.data(),
+                                               &packed[size_t(i * count)],
+                                               size_t(count));
+                       }
+                     });
       addToAcc(accRow(m2, row), n0, sums.data(), count);
     }
     return std::nullopt;

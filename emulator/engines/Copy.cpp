@@ -9,9 +9,8 @@ using namespace asic::emulator;
 using namespace asic::isa;
 
 MaybeFault asic::emulator::runCopy(const Instruction &copy, Context &context) {
-  const uint8_t *src =
-      context.memory.data(Space(copy.get(Copy_src_space))) +
-      copy.get(Copy_src_addr);
+  const uint8_t *src = context.memory.data(Space(copy.get(Copy_src_space))) +
+                       copy.get(Copy_src_addr);
   uint8_t *dst = context.memory.data(Space(copy.get(Copy_dst_space))) +
                  copy.get(Copy_dst_addr);
   int64_t n[4], ss[4], ds[4];

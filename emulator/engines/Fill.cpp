@@ -9,8 +9,7 @@ using namespace asic::emulator;
 using namespace asic::isa;
 
 /// `count` copies of the low `bytes` bytes of `value`.
-static void fillRun(uint8_t *dst, uint32_t value, size_t bytes,
-                    size_t count) {
+static void fillRun(uint8_t *dst, uint32_t value, size_t bytes, size_t count) {
   if (bytes == 1) {
     std::memset(dst, int(value & 0xff), count);
     return;

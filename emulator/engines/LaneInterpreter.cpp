@@ -97,8 +97,7 @@ static void takeProduct(uint32_t *dst, const uint32_t *, const uint32_t *a,
   kernels().lane[unsigned(opcode)](dst, a, b, a, 0, n);
 }
 
-Reduction asic::emulator::reductionOf(const LaneOp &op,
-                                      const Kernels &kernel) {
+Reduction asic::emulator::reductionOf(const LaneOp &op, const Kernels &kernel) {
   LaneKernel step = kernel.lane[unsigned(op.opcode)];
   if (op.opcode == LaneOpcode::RedMacI)
     return {&op, step, takeProduct<LaneOpcode::MulI>,

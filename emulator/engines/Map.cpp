@@ -121,8 +121,8 @@ public:
     for (int64_t first = 0; first < parallel.points(); first += stripPoints) {
       if (context.interrupted())
         return interruptedFault();
-      unsigned n = unsigned(
-          std::min<int64_t>(stripPoints, parallel.points() - first));
+      unsigned n =
+          unsigned(std::min<int64_t>(stripPoints, parallel.points() - first));
       parallel.pieces(first, n, strip);
       if (auto fault = along ? reduceAlong(first, n) : reduceAcross(first, n))
         return fault;
@@ -152,15 +152,14 @@ private:
       parallel.collapse();
     innerCount = map.get(Map_n0);
     innerReduction = mask & 1;
-    partials = innerReduction
-                   ? std::min<int64_t>(context.vpuLanes, innerCount)
-                   : 1;
+    partials =
+        innerReduction ? std::min<int64_t>(context.vpuLanes, innerCount) : 1;
     for (unsigned s = 0; s < mapStreams; ++s) {
       unsigned base = Map_s0_type + s * mapStreamFields;
       types[s] = unsigned(map.get(base));
       if (types[s])
-        streams[s] = context.memory.data(Space(map.get(base + 1))) +
-                     map.get(base + 2);
+        streams[s] =
+            context.memory.data(Space(map.get(base + 1))) + map.get(base + 2);
     }
   }
 
@@ -172,10 +171,10 @@ private:
       int64_t stride =
           parallel.dims.empty() ? 0 : parallel.dims.back().strides[s];
       for (const Piece &piece : strip)
-        lanes.table().load[types[s]](
-            lanes.reg(s) + piece.begin,
-            streams[s] + piece.offsets.of[s] + extra.of[s], stride,
-            piece.count);
+        lanes.table().load[types[s]](lanes.reg(s) + piece.begin,
+                                     streams[s] + piece.offsets.of[s] +
+                                         extra.of[s],
+                                     stride, piece.count);
     }
   }
 
@@ -184,8 +183,7 @@ private:
                   int64_t reductionPoint) const {
     auto fixed = reduction.indexOf(dim, reductionPoint);
     for (unsigned i = 0; i < n; ++i)
-      dst[i] = uint32_t(fixed ? *fixed
-                              : *parallel.indexOf(dim, first + i));
+      dst[i] = uint32_t(fixed ? *fixed : *parallel.indexOf(dim, first + i));
   }
 
   /// partial(r, j): accumulator j of reduction r over the strip.
@@ -196,9 +194,8 @@ private:
   /// A strip of parallel points; reduction points one after the other.
   MaybeFault reduceAcross(int64_t first, unsigned n) {
     if (!reductions.empty())
-      accumulators.resize(reductions.size() * size_t(std::max<int64_t>(
-                                                  partials, 1)) *
-                          stripPoints);
+      accumulators.resize(reductions.size() *
+                          size_t(std::max<int64_t>(partials, 1)) * stripPoints);
     if (!innerReduction)
       for (size_t r = 0; r < reductions.size(); ++r)
         std::fill_n(partial(r, 0), n, uint32_t(reductions[r].op->imm));
@@ -226,9 +223,9 @@ private:
 
   void accumulate(const Reduction &reduction, bool isFirst, uint32_t *acc,
                   unsigned offset, unsigned n) {
-    (isFirst ? reduction.first : reduction.step)(
-        acc, acc, lanes.reg(reduction.op->a) + offset,
-        lanes.reg(reduction.op->b) + offset, 0, n);
+    (isFirst ? reduction.first
+             : reduction.step)(acc, acc, lanes.reg(reduction.op->a) + offset,
+                               lanes.reg(reduction.op->b) + offset, 0, n);
   }
 
   /// Tree over the partials of every point; the result goes to the register.
@@ -316,10 +313,10 @@ private:
     const Dim &inner = reduction.dims.back();
     for (unsigned s = 0; s < mapStreams - 1; ++s)
       if (types[s])
-        lanes.table().load[types[s]](
-            lanes.reg(s),
-            streams[s] + base.of[s] + row.of[s] + i0 * inner.strides[s],
-            inner.strides[s], n);
+        lanes.table().load[types[s]](lanes.reg(s),
+                                     streams[s] + base.of[s] + row.of[s] +
+                                         i0 * inner.strides[s],
+                                     inner.strides[s], n);
   }
 
   void alongIndex(unsigned dim, uint32_t *dst, int64_t parallelPoint,

@@ -16,9 +16,8 @@ namespace asic::emulator {
 inline constexpr unsigned stripPoints = 256;
 
 /// dst[i] = op(a[i], b[i], c[i]) for i < n; registers may be the same.
-using LaneKernel = void (*)(uint32_t *dst, const uint32_t *a,
-                            const uint32_t *b, const uint32_t *c, uint64_t imm,
-                            unsigned n);
+using LaneKernel = void (*)(uint32_t *dst, const uint32_t *a, const uint32_t *b,
+                            const uint32_t *c, uint64_t imm, unsigned n);
 /// dst[i] = widened element i of a strided row; `stride` in bytes.
 using LoadKernel = void (*)(uint32_t *dst, const uint8_t *src, int64_t stride,
                             unsigned n);

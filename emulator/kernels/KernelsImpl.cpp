@@ -257,7 +257,8 @@ void laneRoundToFmt(uint32_t *dst, const uint32_t *a, const uint32_t *b,
 
 //===-- Streams --------------------------------------------------------===//
 
-template <typename T> T readAs(const uint8_t *at) {
+template <typename T>
+T readAs(const uint8_t *at) {
   T value;
   std::memcpy(&value, at, sizeof(T));
   return value;
@@ -370,8 +371,7 @@ void dotI16(const int16_t *a, size_t lda, unsigned rows, const int16_t *w,
     dotRows<1>(a + r * lda, lda, w, ldw, cols, k, out + r * ldo, ldo);
 }
 
-void multiplyAddI16(uint32_t *ASIC_RESTRICT out,
-                    const int16_t *ASIC_RESTRICT a,
+void multiplyAddI16(uint32_t *ASIC_RESTRICT out, const int16_t *ASIC_RESTRICT a,
                     const int16_t *ASIC_RESTRICT w, size_t n) {
   for (size_t i = 0; i < n; ++i)
     out[i] += uint32_t(int32_t(a[i]) * w[i]);
@@ -389,8 +389,7 @@ inline void fmaBlock(const float *ASIC_RESTRICT a, size_t lda,
   for (size_t i = 0; i < k; ++i)
     for (unsigned r = 0; r < R; ++r)
       for (unsigned c = 0; c < C; ++c)
-        sums[r][c] =
-            __builtin_fmaf(a[r * lda + i], w[i * ldw + c], sums[r][c]);
+        sums[r][c] = __builtin_fmaf(a[r * lda + i], w[i * ldw + c], sums[r][c]);
   for (unsigned r = 0; r < R; ++r)
     for (unsigned c = 0; c < C; ++c)
       out[r * ldo + c] = sums[r][c];

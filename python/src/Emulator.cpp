@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The machine for Python: programs, assembler, emulator. Structured values
-// cross as JSON text or plain dicts; what is wrong with a program or an input is
-// a ValueError, whose class in the package is Python's business.
+// cross as JSON text or plain dicts; what is wrong with a program or an input
+// is a ValueError, whose class in the package is Python's business.
 
 #include "emulator/Machine.h"
 #include "emulator/kernels/Kernels.h"
@@ -29,7 +29,8 @@ using namespace asic::emulator;
   throw nb::value_error(llvm::toString(std::move(error)).c_str());
 }
 
-template <typename T> static T unwrap(llvm::Expected<T> value) {
+template <typename T>
+static T unwrap(llvm::Expected<T> value) {
   if (!value)
     raise(value.takeError());
   return std::move(*value);
@@ -74,8 +75,8 @@ static nb::object toNumpy(const Array &array) {
     dtype = numpy.attr("dtype")(array.dtype);
   else
     dtype = nb::module_::import_("ml_dtypes").attr(array.dtype.c_str());
-  nb::object result = numpy.attr("empty")(nb::tuple(nb::cast(array.shape)),
-                                          dtype);
+  nb::object result =
+      numpy.attr("empty")(nb::tuple(nb::cast(array.shape)), dtype);
   nb::object data = result.attr("__array_interface__")["data"][0];
   if (!array.bytes.empty())
     std::memcpy(reinterpret_cast<void *>(nb::cast<uintptr_t>(data)),
@@ -92,17 +93,17 @@ static llvm::json::Value parsed(const std::string &text) {
 /// Everything about a program that is not bytes.
 static nb::object describe(const Machine &machine) {
   const Program &program = machine.getProgram();
-  return toPython(llvm::json::Object{
-      {"target", machine.getTarget().name},
-      {"target_json", program.target},
-      {"target_hash", program.targetHash()},
-      {"instructions", int64_t(program.numInstructions())},
-      {"lane_programs", int64_t(program.lanes.size())},
-      {"constant_bytes", int64_t(program.constantBytes())},
-      {"text_bytes", int64_t(program.text.size())},
-      {"io", parsed(writeIoJson(program))},
-      {"debug", parsed(writeDebugJson(program))},
-      {"meta", parsed(writeMetaJson(program))}});
+  return toPython(
+      llvm::json::Object{{"target", machine.getTarget().name},
+                         {"target_json", program.target},
+                         {"target_hash", program.targetHash()},
+                         {"instructions", int64_t(program.numInstructions())},
+                         {"lane_programs", int64_t(program.lanes.size())},
+                         {"constant_bytes", int64_t(program.constantBytes())},
+                         {"text_bytes", int64_t(program.text.size())},
+                         {"io", parsed(writeIoJson(program))},
+                         {"debug", parsed(writeDebugJson(program))},
+                         {"meta", parsed(writeMetaJson(program))}});
 }
 
 /// Canonical text of a target given as YAML.
@@ -246,11 +247,10 @@ static nb::object isaTables() {
                                           {"bits", field.bits},
                                           {"signed", field.isSigned},
                                           {"summary", field.summary}});
-    instructions.push_back(
-        llvm::json::Object{{"mnemonic", info.mnemonic},
-                           {"opcode", unsigned(info.opcode)},
-                           {"summary", info.summary},
-                           {"fields", std::move(fields)}});
+    instructions.push_back(llvm::json::Object{{"mnemonic", info.mnemonic},
+                                              {"opcode", unsigned(info.opcode)},
+                                              {"summary", info.summary},
+                                              {"fields", std::move(fields)}});
   }
   for (const isa::LaneOpInfo &info : isa::allLaneOps())
     laneOps.push_back(llvm::json::Object{{"mnemonic", info.mnemonic},
@@ -276,8 +276,8 @@ void bindEmulator(nb::module_ &m) {
       .def_static(
           "load",
           [](const nb::bytes &bytes) {
-            return unwrap(Machine::create(unwrap(Program::parse(
-                              bytesOf(bytes)))))
+            return unwrap(
+                       Machine::create(unwrap(Program::parse(bytesOf(bytes)))))
                 .release();
           },
           nb::rv_policy::take_ownership, nb::arg("program"),
@@ -334,8 +334,8 @@ void bindEmulator(nb::module_ &m) {
   m.def(
       "assemble_instruction",
       [](const std::string &line) {
-        auto bytes = unwrap(
-            isa::encode(unwrap(isa::assembleInstruction(line))));
+        auto bytes =
+            unwrap(isa::encode(unwrap(isa::assembleInstruction(line))));
         return toBytes(bytes);
       },
       nb::arg("line"), "The 256 bytes of one line of assembly.");
@@ -354,8 +354,7 @@ void bindEmulator(nb::module_ &m) {
     return names;
   });
   m.def("lane_kernel", &laneKernel, nb::arg("mnemonic"), nb::arg("a"),
-        nb::arg("b"), nb::arg("c"), nb::arg("imm") = 0,
-        nb::arg("variant") = 0,
+        nb::arg("b"), nb::arg("c"), nb::arg("imm") = 0, nb::arg("variant") = 0,
         "One lane operation on uint32 vectors, for tests of its numerics.");
 }
 

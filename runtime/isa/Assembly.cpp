@@ -74,8 +74,8 @@ std::string asic::isa::disassemble(const Instruction &instruction) {
     int64_t value = instruction.getAt(i);
     StringRef name = info.fields[i].name;
     // Space 0 is dram: printed where a type or a copy makes it meaningful.
-    bool shown = value != 0 || (instruction.opcode == Opcode::Copy &&
-                                isSpaceField(name)) ||
+    bool shown = value != 0 ||
+                 (instruction.opcode == Opcode::Copy && isSpaceField(name)) ||
                  (instruction.opcode == Opcode::Fill && isSpaceField(name));
     if (!shown)
       continue;
@@ -92,7 +92,8 @@ static Error parseSync(Instruction &instruction, StringRef token) {
   if (!token.consume_back(")"))
     return makeError("expected wait(semaphore,count) without spaces");
   auto [left, right] = token.split(',');
-  auto semaphore = parseInteger(left.trim()), count = parseInteger(right.trim());
+  auto semaphore = parseInteger(left.trim()),
+       count = parseInteger(right.trim());
   if (!semaphore) {
     llvm::consumeError(count.takeError());
     return semaphore.takeError();
@@ -180,8 +181,8 @@ static std::string printImmediate(const LaneOp &op) {
   switch (op.opcode) {
   case LaneOpcode::Requant: {
     RequantImmediate imm = unpackRequant(op.imm);
-    return (" mode=" + roundingModeName(imm.rounding) + " zero=" + Twine(imm.zero) +
-            " lo=" + Twine(imm.lo) + " hi=" + Twine(imm.hi))
+    return (" mode=" + roundingModeName(imm.rounding) + " zero=" +
+            Twine(imm.zero) + " lo=" + Twine(imm.lo) + " hi=" + Twine(imm.hi))
         .str();
   }
   case LaneOpcode::Rescale:
@@ -206,16 +207,15 @@ static std::string printImmediate(const LaneOp &op) {
 
 static std::string printLaneOp(const LaneOp &op) {
   const LaneOpInfo &info = op.info();
-  std::string out = std::string("  ") + info.mnemonic + " " +
-                    registerName(op.dst);
+  std::string out =
+      std::string("  ") + info.mnemonic + " " + registerName(op.dst);
   const uint8_t sources[] = {op.a, op.b, op.c};
   for (unsigned i = 0; i < info.sources; ++i)
     out += ", " + registerName(sources[i]);
   return out + printImmediate(op) + "\n";
 }
 
-std::string asic::isa::disassemble(const LaneProgram &program,
-                                   unsigned index) {
+std::string asic::isa::disassemble(const LaneProgram &program, unsigned index) {
   std::string out = ".lane " + llvm::utostr(index) + " in=";
   bool first = true;
   for (unsigned i = 0; i < 8; ++i)
@@ -285,8 +285,9 @@ static Error parseImmediate(LaneOp &op, StringRef name, StringRef text) {
       return number.takeError();
     if (*number < INT16_MIN || *number > INT16_MAX)
       return makeError("expected " + name + " in 16 bits, got " + text);
-    op.imm |= uint64_t(uint16_t(*number))
-              << (name == "zero" ? 16 : name == "lo" ? 32 : 48);
+    op.imm |= uint64_t(uint16_t(*number)) << (name == "zero" ? 16
+                                              : name == "lo" ? 32
+                                                             : 48);
     return Error::success();
   }
   if (name == "pred" && op.opcode == LaneOpcode::CmpI)

@@ -98,8 +98,7 @@ llvm::Expected<Instruction> asic::isa::decode(llvm::ArrayRef<uint8_t> bytes) {
   instruction.tag = readBits(bytes.data(), 32, 32);
   for (unsigned i = 0; i < syncSlots; ++i) {
     instruction.waits[i] = unpackSync(readBits(bytes.data(), 64 + 16 * i, 16));
-    instruction.posts[i] =
-        unpackSync(readBits(bytes.data(), 128 + 16 * i, 16));
+    instruction.posts[i] = unpackSync(readBits(bytes.data(), 128 + 16 * i, 16));
   }
   unsigned end = headerBits;
   for (unsigned i = 0; i < info->fields.size(); ++i) {

@@ -76,9 +76,7 @@ struct FieldInfo {
   const char *summary;
 
   /// Smallest and largest value that the field holds.
-  int64_t min() const {
-    return isSigned ? -(int64_t(1) << (bits - 1)) : 0;
-  }
+  int64_t min() const { return isSigned ? -(int64_t(1) << (bits - 1)) : 0; }
   int64_t max() const {
     return isSigned ? (int64_t(1) << (bits - 1)) - 1
                     : int64_t((uint64_t(1) << bits) - 1);

@@ -31,8 +31,13 @@ struct Tables {
   }};
   std::vector<OpcodeInfo> opcodes = {
 #define INSTRUCTION(Name, mnemonic, opcode, engine, summary)                   \
-  {#Name,   #mnemonic,           Opcode::Name, classOf(#engine[0]),            \
-   summary, FieldId(Name##_begin), {}},
+  {#Name,                                                                      \
+   #mnemonic,                                                                  \
+   Opcode::Name,                                                               \
+   classOf(#engine[0]),                                                        \
+   summary,                                                                    \
+   FieldId(Name##_begin),                                                      \
+   {}},
 #include "runtime/isa/Instructions.def"
   };
   std::array<const OpcodeInfo *, 256> byNumber = {};
@@ -40,8 +45,8 @@ struct Tables {
   Tables() {
     for (size_t i = 0; i < opcodes.size(); ++i) {
       size_t begin = opcodes[i].firstField;
-      size_t end = i + 1 < opcodes.size() ? opcodes[i + 1].firstField
-                                          : kNumFields;
+      size_t end =
+          i + 1 < opcodes.size() ? opcodes[i + 1].firstField : kNumFields;
       unsigned bit = headerBits;
       for (size_t f = begin; f < end; ++f) {
         fields[f].bit = bit;

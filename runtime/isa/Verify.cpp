@@ -28,11 +28,10 @@ static Error verifyFields(const Instruction &instruction) {
   for (unsigned i = 0; i < fields.size(); ++i) {
     int64_t value = instruction.getAt(i);
     if (value < fields[i].min() || value > fields[i].max())
-      return fail(instruction,
-                  Twine("expected ") + fields[i].name + " in [" +
-                      llvm::itostr(fields[i].min()) + ", " +
-                      llvm::itostr(fields[i].max()) + "], got " +
-                      llvm::itostr(value));
+      return fail(instruction, Twine("expected ") + fields[i].name + " in [" +
+                                   llvm::itostr(fields[i].min()) + ", " +
+                                   llvm::itostr(fields[i].max()) + "], got " +
+                                   llvm::itostr(value));
   }
   return Error::success();
 }
@@ -43,16 +42,17 @@ static Error verifySync(const Instruction &instruction,
   for (const Sync &slot : slots) {
     if (!slot.valid) {
       if (slot.semaphore || slot.count)
-        return fail(instruction, Twine("expected an unused ") + kind +
-                                     " slot to be zero");
+        return fail(instruction,
+                    Twine("expected an unused ") + kind + " slot to be zero");
       continue;
     }
     if (slot.semaphore >= numSemaphores || slot.count == 0 ||
         slot.count > maxSyncCount)
-      return fail(instruction, Twine("expected a ") + kind +
-                                   " of semaphore 0..63 and count 1..511, got (" +
-                                   Twine(unsigned(slot.semaphore)) + ", " +
-                                   Twine(unsigned(slot.count)) + ")");
+      return fail(instruction,
+                  Twine("expected a ") + kind +
+                      " of semaphore 0..63 and count 1..511, got (" +
+                      Twine(unsigned(slot.semaphore)) + ", " +
+                      Twine(unsigned(slot.count)) + ")");
     if (seen >> slot.semaphore & 1)
       return fail(instruction, Twine("expected one ") + kind +
                                    " per semaphore, got two of semaphore " +
@@ -82,8 +82,8 @@ static Error verifyFill(const Instruction &fill) {
 }
 
 /// A zero point must be a value of its integer type, and 0 for floats.
-static Error verifyZero(const Instruction &contract, int64_t type,
-                        int64_t zero, const char *name) {
+static Error verifyZero(const Instruction &contract, int64_t type, int64_t zero,
+                        const char *name) {
   int64_t lo = 0, hi = 0;
   switch (ElementType(type)) {
   case ElementType::I8:
@@ -196,8 +196,7 @@ static Error verifyIndexSpace(const Instruction &instruction) {
                         {Contract_m0, Contract_m1, Contract_m2, Contract_k0,
                          Contract_k1, Contract_k2, Contract_n});
   case Opcode::Map:
-    return verifyPoints(instruction,
-                        {Map_n0, Map_n1, Map_n2, Map_n3, Map_n4});
+    return verifyPoints(instruction, {Map_n0, Map_n1, Map_n2, Map_n3, Map_n4});
   case Opcode::Nop:
   case Opcode::Halt:
   case Opcode::Fence:
@@ -215,8 +214,8 @@ Error asic::isa::verify(const Instruction &instruction) {
     return fail(instruction, "expected an engine that runs this opcode, got " +
                                  engineName(instruction.engine));
   if (instruction.flags)
-    return fail(instruction, "expected flags to be zero, got " +
-                                 Twine(instruction.flags));
+    return fail(instruction,
+                "expected flags to be zero, got " + Twine(instruction.flags));
   if (Error error = verifySync(instruction, instruction.waits, "wait"))
     return error;
   if (Error error = verifySync(instruction, instruction.posts, "post"))

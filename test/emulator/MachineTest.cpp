@@ -66,8 +66,8 @@ TEST(Machine, MultipliesMatrices) {
       options.check = check;
       RunResult result = machine->run({}, options);
       ASSERT_FALSE(result.fault) << result.fault->toString();
-      const auto *y =
-          reinterpret_cast<const int32_t *>(result.outputs[0].second.bytes.data());
+      const auto *y = reinterpret_cast<const int32_t *>(
+          result.outputs[0].second.bytes.data());
       for (unsigned i = 0; i < m; ++i)
         for (unsigned j = 0; j < n; ++j) {
           int32_t sum = 0;

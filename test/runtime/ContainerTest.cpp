@@ -112,8 +112,8 @@ TEST(Npy, ReadsColumnMajor) {
 }
 
 TEST(Npz, RoundTripsAndFailsCleanly) {
-  std::vector<std::pair<std::string, Array>> arrays = {
-      {"a", sampleArray()}, {"b", sampleArray()}};
+  std::vector<std::pair<std::string, Array>> arrays = {{"a", sampleArray()},
+                                                       {"b", sampleArray()}};
   std::vector<uint8_t> bytes = writeNpz(arrays);
   for (const char *name : {"a", "b"})
     EXPECT_EQ(llvm::cantFail(parseNpz(bytes, name, "")).bytes,
@@ -125,14 +125,11 @@ TEST(Npz, RoundTripsAndFailsCleanly) {
     for (unsigned k = 0; k < 3; ++k)
       damaged[random() % damaged.size()] = uint8_t(random());
     damaged.resize(random() % 2 ? damaged.size() : random() % damaged.size());
-    for (auto *parse : {+[](llvm::ArrayRef<uint8_t> b) {
-                          return parseNpz(b, "b", "");
-                        },
-                        +[](llvm::ArrayRef<uint8_t> b) {
-                          return parseNpy(b.drop_front(
-                                              std::min<size_t>(35, b.size())),
-                                          "");
-                        }}) {
+    for (auto *parse :
+         {+[](llvm::ArrayRef<uint8_t> b) { return parseNpz(b, "b", ""); },
+          +[](llvm::ArrayRef<uint8_t> b) {
+            return parseNpy(b.drop_front(std::min<size_t>(35, b.size())), "");
+          }}) {
       auto array = parse(damaged);
       if (!array)
         llvm::consumeError(array.takeError());

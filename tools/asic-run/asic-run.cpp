@@ -141,14 +141,13 @@ static RunOptions runOptions() {
 
 static Error writeResults(const Machine &machine, const RunResult &result) {
   if (!outputPath.empty())
-    if (Error error =
-            writeFileAtomically(outputPath, writeNpz(result.outputs)))
+    if (Error error = writeFileAtomically(outputPath, writeNpz(result.outputs)))
       return error;
   if (!result.stats)
     return Error::success();
   if (Error error = writeText(
-          tracePath, tracePath.empty() ? "" : chromeTrace(machine,
-                                                          *result.stats)))
+          tracePath,
+          tracePath.empty() ? "" : chromeTrace(machine, *result.stats)))
     return error;
   double clock = machine.getTarget().clockMhz.asDouble();
   llvm::outs() << result.stats->cycles << " cycles, "
@@ -159,9 +158,8 @@ static Error writeResults(const Machine &machine, const RunResult &result) {
 
 int main(int argc, char **argv) {
   cl::HideUnrelatedOptions(category);
-  if (!cl::ParseCommandLineOptions(argc, argv,
-                                   "runs a program on the emulator\n",
-                                   &llvm::errs()))
+  if (!cl::ParseCommandLineOptions(
+          argc, argv, "runs a program on the emulator\n", &llvm::errs()))
     return 2;
   if (programPath.empty())
     return usageError(message("expected PROGRAM; see --help"));
