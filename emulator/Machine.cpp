@@ -128,6 +128,8 @@ public:
     else
       result.fault = setUp(inputs);
     if (!result.fault)
+      result.fault = examineStream();
+    if (!result.fault)
       result.fault = options.mode == Mode::Functional
                          ? runInOrder()
                          : runByEvents(result.stats);
@@ -223,29 +225,30 @@ private:
     return fault;
   }
 
-  std::optional<Fault> runInOrder() {
+  /// Addresses and races are properties of the stream: they are looked for in
+  /// its order before anything runs, so that every mode reports the same one.
+  std::optional<Fault> examineStream() {
     for (size_t pc = 0; pc < stream.size(); ++pc) {
       std::optional<Fault> fault = account(pc);
       if (!fault)
         fault = examine(pc);
-      if (!fault)
-        fault = body(pc);
       if (fault)
         return at(pc, fault);
     }
     return std::nullopt;
   }
 
-  std::optional<Fault> runByEvents(std::optional<Stats> &stats) {
-    // Addresses and races are properties of the stream: they are looked for in
-    // its order, whatever the order of execution.
+  std::optional<Fault> runInOrder() {
     for (size_t pc = 0; pc < stream.size(); ++pc) {
-      std::optional<Fault> fault = account(pc);
-      if (!fault)
-        fault = examine(pc);
-      if (fault)
+      if (pc % 256 == 255 && interrupted())
+        return interruptedFault();
+      if (auto fault = body(pc))
         return at(pc, fault);
     }
+    return std::nullopt;
+  }
+
+  std::optional<Fault> runByEvents(std::optional<Stats> &stats) {
     TimelineOptions variation;
     if (options.mode == Mode::Asynchronous) {
       variation.seed = options.seed;
