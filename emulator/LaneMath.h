@@ -362,11 +362,10 @@ static inline int32_t rescaleNearestEven(int32_t a, int32_t m, int32_t shift) {
   return saturate32(quotient);
 }
 
-/// The multiplier's bits are a binary32 scale; the shift is not used.
-static inline int32_t rescaleFloat(int32_t a, int32_t scaleBits, int32_t) {
-  float product = float(a) * asFloat(uint32_t(scaleBits));
-  double d = clampTo(product != product ? 0.0 : double(product), -2147483648.0,
-                     2147483647.0);
+/// The scale is multiplier / 2^shift rounded to binary32.
+static inline int32_t rescaleFloat(int32_t a, int32_t m, int32_t shift) {
+  float scale = float(double(m) * exp2Int(-clampShift(shift)));
+  double d = clampTo(double(float(a) * scale), -2147483648.0, 2147483647.0);
   return int32_t(roundSmall(d));
 }
 

@@ -19,13 +19,9 @@ static Fault domainFault(FaultKind kind, const LaneOp &op,
 /// E16 for one point of a rescale.
 static bool inRescaleDomain(RoundingMode mode, int32_t value,
                             int32_t multiplier, int32_t shift) {
-  if (mode == RoundingMode::Float32) {
-    float scale = numerics::asFloat(uint32_t(multiplier));
-    return scale >= 0 && scale < numerics::asFloat(numerics::kInfinity);
-  }
   if (multiplier < 0 || shift < 2 || shift > 62)
     return false;
-  if (mode == RoundingMode::NearestEven)
+  if (mode == RoundingMode::NearestEven || mode == RoundingMode::Float32)
     return true;
   int64_t bound = int64_t(1) << (shift - 1);
   return value >= -bound && value < bound;

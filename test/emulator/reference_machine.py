@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
+
 ROOT = Path(__file__).resolve().parents[2]
 TYPES = ["none", "i4", "u4", "i8", "u8", "i16", "i32", "bf16", "f16", "f32"]
 SPACES = ["dram", "sram", "acc"]
@@ -226,6 +228,9 @@ def rescale(t: int, m: int, s: int, mode: str) -> int:
     elif mode == "dr":
         extra = 0 if s <= 31 else (1 << 30) if t >= 0 else -(1 << 30)
         value = (t * m + (1 << (s - 1)) + extra) >> s
+    elif mode == "f32":
+        scale = np.float32(math.ldexp(m, -s))
+        value = round(Fraction(float(np.float32(t) * scale)))
     else:
         value = round(Fraction(t * m, 2**s))  # half to even
     return max(-(2**31), min(2**31 - 1, value))

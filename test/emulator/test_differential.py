@@ -393,7 +393,7 @@ def test_round_to_format(kind):
     )
 
 
-@pytest.mark.parametrize("mode", ["sr", "dr", "rne"])
+@pytest.mark.parametrize("mode", ["sr", "dr", "rne", "f32"])
 @pytest.mark.parametrize("name", ["rescale", "requant"])
 def test_rescale(mode, name):
     rng = np.random.default_rng(6)
