@@ -174,7 +174,8 @@ void DependenceFinder::visit(unsigned position) {
       });
   }
   for (const Footprint &read : op.reads)
-    states[read.buffer].readers.push_back({position, &read});
+    if (model.buffers[read.buffer].isWritten)
+      states[read.buffer].readers.push_back({position, &read});
   for (const Footprint &write : op.writes)
     states[write.buffer].writers.push_back({position, &write});
 }
