@@ -78,10 +78,17 @@ struct LowerRescale : OpRewritePattern<RescaleOp> {
     return arith::SelectOp::create(b, wide, twice, round);
   }
 
-  /// binary32: the multiplier's bits are the scale; nearest, ties to even.
+  /// binary32: multiplier / 2^shift is the scale; nearest, ties to even.
   static Value scaleFloat(ImplicitLocOpBuilder &b, RescaleOp op) {
-    Type f32 = b.getF32Type(), i64 = b.getI64Type();
-    Value scale = arith::BitcastOp::create(b, f32, op.getMultiplier());
+    Type f32 = b.getF32Type(), f64 = b.getF64Type(), i64 = b.getI64Type();
+    // 2^-shift by its bits: the exponent's bias is 1023, its position 52.
+    Value shift = arith::ExtSIOp::create(b, i64, op.getShift());
+    Value exponent = arith::SubIOp::create(b, constant(b, 1023), shift);
+    Value bits = arith::ShLIOp::create(b, exponent, constant(b, 52));
+    Value power = arith::BitcastOp::create(b, f64, bits);
+    Value multiplier = arith::SIToFPOp::create(b, f64, op.getMultiplier());
+    Value exact = arith::MulFOp::create(b, multiplier, power);
+    Value scale = arith::TruncFOp::create(b, f32, exact);
     Value input = arith::SIToFPOp::create(b, f32, op.getInput());
     Value product = arith::MulFOp::create(b, input, scale);
     Value rounded = math::RoundEvenOp::create(b, product);

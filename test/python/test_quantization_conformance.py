@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
+from torch.utils import _pytree as pytree
+
 from asic.frontend import Imported, import_model
 from asic.quantization import quantize, reference
 from benchmarks import nets
-from torch import Tensor, nn
-from torch.utils import _pytree as pytree
 
 ROOT = Path(__file__).resolve().parents[2]
 ASIC_OPT = shutil.which("asic-opt", path=str(ROOT / "build" / "bin")) or shutil.which("asic-opt")

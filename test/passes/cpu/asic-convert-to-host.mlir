@@ -27,9 +27,11 @@ func.func @rescale_dr(%x: i32, %m: i32, %s: i8) -> i32 {
   return %0 : i32
 }
 
-// The multiplier's bits are the scale.
+// The scale is multiplier / 2^shift, exact in f64 and rounded once to f32.
 // CHECK-LABEL: func.func @rescale_f32
-// CHECK: arith.bitcast %{{.*}} : i32 to f32
+// CHECK: %[[POWER:.*]] = arith.bitcast %{{.*}} : i64 to f64
+// CHECK: %[[EXACT:.*]] = arith.mulf %{{.*}}, %[[POWER]] : f64
+// CHECK: arith.truncf %[[EXACT]] : f64 to f32
 // CHECK: math.roundeven
 func.func @rescale_f32(%x: i32, %m: i32, %s: i8) -> i32 {
   %0 = asic.rescale %x, %m, %s rounding <f32> : i32
