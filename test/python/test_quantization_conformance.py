@@ -26,7 +26,8 @@ from benchmarks import nets
 
 ROOT = Path(__file__).resolve().parents[2]
 ASIC_OPT = shutil.which("asic-opt", path=str(ROOT / "build" / "bin")) or shutil.which("asic-opt")
-RUNNER_UTILS = Path("/usr/lib/llvm-22/lib/libmlir_c_runner_utils.so")
+MLIR_OPT = shutil.which("mlir-opt-22") or shutil.which("mlir-opt")
+RUNNER_UTILS = Path(MLIR_OPT or "").resolve().parents[1] / "lib" / "libmlir_c_runner_utils.so"
 
 pytestmark = pytest.mark.skipif(
     ASIC_OPT is None or not RUNNER_UTILS.exists(), reason="asic-opt or MLIR 22 is not built"
