@@ -206,7 +206,7 @@ bool Compilation::run(InterruptFn interrupt) {
   if (!runPhases(*module, request.until, /*isReplay=*/false))
     return false;
   // Stopped early: there is nothing to run.
-  if (!request.until.empty() && request.until != getPhases().back().name)
+  if (!request.until.empty() || request.options.hostOnly)
     return true;
   Clock::time_point start = Clock::now();
   if (!emitPrograms(*module))
@@ -287,7 +287,10 @@ bool Compilation::emitPrograms(ModuleOp module) {
       failedPhase = "program";
       return false;
     }
-    programs[op.getSymName().str()] = program->serialize();
+    // The program of function @f is called @f_program.
+    StringRef function = op.getSymName();
+    function.consume_back("_program");
+    programs[function.str()] = program->serialize();
   }
   for (const Step &step : steps)
     if (!step.onHost && !programs.count(step.function)) {
