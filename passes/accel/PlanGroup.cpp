@@ -53,6 +53,21 @@ static std::optional<SmallVector<int>> traceUse(OpOperand &use,
   return places;
 }
 
+/// Makes `places` fit a second user; false when the two need different tiles. A
+/// dimension that no tile cuts is the same as a whole one.
+static bool mergePlaces(SmallVectorImpl<int> &places, ArrayRef<int> other,
+                        ArrayRef<bool> full) {
+  auto isWhole = [&](int place) { return place < 0 || full[place]; };
+  for (auto [mine, its] : llvm::zip_equal(places, other)) {
+    if (mine == its)
+      continue;
+    if (!isWhole(mine) || !isWhole(its))
+      return false;
+    mine = std::max(mine, its);
+  }
+  return true;
+}
+
 /// Adds `op` in front of `group` when a tile of the group needs one tile of it
 /// and no two tiles need the same.
 static bool tryJoin(linalg::GenericOp op, Group &group,
@@ -68,9 +83,10 @@ static bool tryJoin(linalg::GenericOp op, Group &group,
     if (member == group.members.end())
       return false;
     auto found = traceUse(use, *member);
-    if (!found || (places && *places != *found))
+    if (!found || (places && !mergePlaces(*places, *found, group.full)))
       return false;
-    places = found;
+    if (!places)
+      places = found;
   }
   SmallVector<unsigned> loops = resultLoops(op);
   if (!places || int64_t(loops.size()) != type.getRank())

@@ -105,6 +105,21 @@ def inverted_residual(net: Network) -> list[Tensor]:
     return [net.saturating_sum(net.requantize(net.convolution(deep, 24, 1), 0), x)]
 
 
+def rows_below_their_maximum(net: Network) -> list[Tensor]:
+    x = net.argument(300, 70)
+    doubled = net.saturating_sum(x, x)
+    low, init, empty = net.fresh(), net.fresh(), net.empty((300,), "i8")
+    net.add(f"{low} = arith.constant -128 : i8")
+    net.add(f"{init} = linalg.fill ins({low} : i8) outs({empty} : tensor<300xi8>) -> tensor<300xi8>")
+    largest = net.generic(["i, j", "i"], "i, j", 1, [doubled], init, doubled.array.max(1),
+                          ["%s = arith.maxsi %o, %a : i8", "linalg.yield %s : i8"])
+    result = doubled.array.astype(np.int32) - largest.array.astype(np.int32)[:, None]
+    return [net.generic(["i, j", "i", "i, j"], "i, j", 0, [doubled, largest],
+                        net.empty(result.shape, "i32"), result,
+                        ["%ae = arith.extsi %a : i8 to i32", "%be = arith.extsi %b : i8 to i32",
+                         "%s = arith.subi %ae, %be : i32", "linalg.yield %s : i32"])]
+
+
 def classifier(net: Network) -> list[Tensor]:
     x = net.argument(1, 32, 32, 3)
     y = net.requantize(net.convolution(x, 16, 3, pad=1), -128)
@@ -126,7 +141,7 @@ def reshape_between_layers(net: Network) -> list[Tensor]:
 CASES = [strided_convolution, tall_kernel, dilated_convolution, bare_convolution,
          grouped_convolution, depthwise_convolution, linear, large_linear, batched_matmul,
          maximum_pooling, mean, transposition, concatenation, residual_block, inverted_residual,
-         classifier, result_is_a_reshaped_argument, reshape_between_layers]
+         rows_below_their_maximum, classifier, result_is_a_reshaped_argument, reshape_between_layers]
 
 
 @pytest.mark.parametrize("build", CASES, ids=lambda case: case.__name__)

@@ -1,0 +1,52 @@
+// RUN: asic-opt %s --asic-attach-target=target=npu-256 --asic-bufferize --asic-verify-bufferize | FileCheck %s
+// RUN: asic-opt %s --asic-attach-target=target=npu-256 --asic-bufferize --asic-lower-to-asic --asic-verify-asic | FileCheck %s --check-prefix=ASIC
+
+#window = affine_map<(y, x, c, v, u) -> (y + v, x + u, c)>
+#kernel = affine_map<(y, x, c, v, u) -> (v, u)>
+#pixel = affine_map<(y, x, c, v, u) -> (y, x, c)>
+
+// The padding of a maximum is stored: a fill and a copy into its middle. The
+// window operand has no data and goes away; its extents come from a view.
+// CHECK-LABEL: func.func @stored_padding
+// CHECK: %[[PAD:.*]] = memref.alloc() : memref<6x6x2xi8, #asic.space<sram>>
+// CHECK: linalg.fill ins({{.*}} : i8) outs(%[[PAD]]
+// CHECK: %[[MIDDLE:.*]] = memref.subview %[[PAD]][1, 1, 0] [4, 4, 2] [1, 1, 1]
+// CHECK: memref.copy %{{.*}}, %[[MIDDLE]]
+
+// ASIC-LABEL: func.func @stored_padding
+// ASIC: asic.fill -128 : i8, %[[PAD:.*]] : memref<6x6x2xi8
+// ASIC: %[[VIEW:.*]] = memref.reinterpret_cast %[[PAD]] to offset: [0], sizes: [4, 4, 2, 3, 3], strides: [12, 2, 1, 12, 2]
+// ASIC: asic.map ins(%[[VIEW]] : {{.*}}init = -128 : i8
+func.func @stored_padding(%x: tensor<4x4x2xi8>) -> tensor<4x4x2xi8> attributes {asic.region = "accelerator"} {
+  %low = arith.constant -128 : i8
+  %y = tensor.empty() {asic.space = #asic.space<dram>} : tensor<4x4x2xi8>
+  %tile = tensor.extract_slice %x[0, 0, 0] [4, 4, 2] [1, 1, 1] {asic.load} : tensor<4x4x2xi8> to tensor<4x4x2xi8>
+  %pad = tensor.pad %tile low[1, 1, 0] high[1, 1, 0] {
+  ^bb0(%i: index, %j: index, %k: index):
+    tensor.yield %low : i8
+  } : tensor<4x4x2xi8> to tensor<6x6x2xi8>
+  %shape = tensor.empty() : tensor<3x3xi8>
+  %e = tensor.empty() : tensor<4x4x2xi8>
+  %init = linalg.fill ins(%low : i8) outs(%e : tensor<4x4x2xi8>) -> tensor<4x4x2xi8>
+  %max = linalg.generic {indexing_maps = [#window, #kernel, #pixel], iterator_types = ["parallel", "parallel", "parallel", "reduction", "reduction"]}
+    ins(%pad, %shape : tensor<6x6x2xi8>, tensor<3x3xi8>) outs(%init : tensor<4x4x2xi8>) {
+  ^bb0(%a: i8, %b: i8, %o: i8):
+    %s = arith.maxsi %o, %a : i8
+    linalg.yield %s : i8
+  } -> tensor<4x4x2xi8>
+  %r = tensor.insert_slice %max into %y[0, 0, 0] [4, 4, 2] [1, 1, 1] : tensor<4x4x2xi8> into tensor<4x4x2xi8>
+  return %r : tensor<4x4x2xi8>
+}
+
+// A result that is only a view of an argument is copied, through SRAM.
+// CHECK-LABEL: func.func @reshaped_argument
+// CHECK: %[[OWN:.*]] = memref.alloc() : memref<8xi8, #asic.space<dram>>
+// CHECK: memref.copy %{{.*}}, %[[OWN]]
+// CHECK: return %[[OWN]]
+// ASIC-LABEL: func.func @reshaped_argument
+// ASIC: asic.copy {{.*}}#asic.space<dram>> to memref<8xi8, #asic.space<sram>>
+// ASIC: asic.copy {{.*}}#asic.space<sram>> to memref<8xi8, #asic.space<dram>>
+func.func @reshaped_argument(%x: tensor<2x4xi8>) -> tensor<8xi8> attributes {asic.region = "accelerator"} {
+  %y = tensor.collapse_shape %x [[0, 1]] : tensor<2x4xi8> into tensor<8xi8>
+  return %y : tensor<8xi8>
+}
