@@ -68,8 +68,7 @@ public:
 };
 
 #define INSTRUCTION(Name, mnemonic, opcode, engine, summary)                   \
-  class Name##Op                                                               \
-      : public InstructionOp<Name##Op, ::asic::isa::Opcode::Name> {            \
+  class Name##Op : public InstructionOp<Name##Op, ::asic::isa::Opcode::Name> { \
   public:                                                                      \
     using InstructionOp::InstructionOp;                                        \
     static constexpr StringLiteral getOperationName() {                        \
@@ -102,7 +101,8 @@ LaneProgramOp createLaneProgram(OpBuilder &builder, Location loc,
 // Element types
 //===----------------------------------------------------------------------===//
 
-/// The machine's number for a builtin type; `unsignedInteger` selects u8 and u4.
+/// The machine's number for a builtin type; `unsignedInteger` selects u8 and
+/// u4.
 std::optional<::asic::ElementType> getElementType(Type type);
 /// The builtin type of a machine type, null when there is none.
 Type getBuiltinType(MLIRContext *context, ::asic::ElementType type);

@@ -145,7 +145,6 @@ LogicalResult IoOp::verify() {
 LogicalResult ConstantOp::verify() {
   Type type = getValue().getShapedType().getElementType();
   if (!getElementType(type))
-    return emitOpError("expected an element type of the machine, got ")
-           << type;
+    return emitOpError("expected an element type of the machine, got ") << type;
   return success();
 }

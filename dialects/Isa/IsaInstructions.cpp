@@ -117,8 +117,8 @@ static ParseResult parseValue(const FieldInfo &field, OpAsmParser &parser,
   if (notationOf(field) == Notation::number || parser.parseKeyword(&word))
     return parser.emitError(loc, "expected a number for ") << field.name;
   if (notationOf(field) == Notation::space) {
-    for (auto space : {::asic::Space::Dram, ::asic::Space::Sram,
-                       ::asic::Space::Acc})
+    for (auto space :
+         {::asic::Space::Dram, ::asic::Space::Sram, ::asic::Space::Acc})
       if (::asic::spaceName(space) == word) {
         value = int64_t(space);
         return success();
@@ -231,9 +231,8 @@ LogicalResult asicisa::verifyInstruction(Opcode opcode, Operation *op) {
   Instruction instruction(opcode, engine.getInt());
   auto fields = op->getAttrOfType<DenseI64ArrayAttr>("fields");
   if (!fields || fields.size() != int64_t(info.fields.size()))
-    return op->emitOpError("expected ")
-           << info.fields.size() << " fields, got "
-           << (fields ? fields.size() : 0);
+    return op->emitOpError("expected ") << info.fields.size() << " fields, got "
+                                        << (fields ? fields.size() : 0);
   for (auto [index, value] : llvm::enumerate(fields.asArrayRef()))
     instruction.setAt(index, value);
   if (failed(readSyncs(op, "waits", instruction.waits)) ||

@@ -25,8 +25,8 @@ static std::vector<LaneOp> toLaneOps(ArrayRef<int64_t> numbers) {
 static SmallVector<int64_t> toNumbers(ArrayRef<LaneOp> ops) {
   SmallVector<int64_t> numbers;
   for (const LaneOp &op : ops)
-    numbers.append({int64_t(op.opcode), op.dst, op.a, op.b, op.c,
-                    int64_t(op.imm)});
+    numbers.append(
+        {int64_t(op.opcode), op.dst, op.a, op.b, op.c, int64_t(op.imm)});
   return numbers;
 }
 
@@ -42,8 +42,8 @@ LaneProgram asicisa::getLaneProgram(LaneProgramOp op) {
 LaneProgramOp asicisa::createLaneProgram(OpBuilder &builder, Location loc,
                                          unsigned index,
                                          const LaneProgram &program) {
-  return LaneProgramOp::create(builder, loc, index, program.inMask,
-                               program.out, toNumbers(program.body),
+  return LaneProgramOp::create(builder, loc, index, program.inMask, program.out,
+                               toNumbers(program.body),
                                toNumbers(program.final));
 }
 
@@ -105,8 +105,8 @@ void LaneProgramOp::print(OpAsmPrinter &printer) {
     printer << " final";
     printOps(program.final, printer);
   }
-  printer.printOptionalAttrDict(
-      (*this)->getAttrs(), {"index", "in_mask", "out", "body", "final"});
+  printer.printOptionalAttrDict((*this)->getAttrs(),
+                                {"index", "in_mask", "out", "body", "final"});
 }
 
 static ParseResult parseRegister(OpAsmParser &parser, int64_t &reg) {
@@ -142,8 +142,8 @@ static ParseResult parseOps(OpAsmParser &parser,
     if (succeeded(parser.parseOptionalComma()))
       if (parser.parseKeyword("imm") || parser.parseInteger(imm))
         return failure();
-    numbers.append({int64_t(info->opcode), dst, sources[0], sources[1],
-                    sources[2], imm});
+    numbers.append(
+        {int64_t(info->opcode), dst, sources[0], sources[1], sources[2], imm});
   }
   return success();
 }

@@ -61,8 +61,8 @@ AllocateSpace::allocate(int64_t bytes, uint64_t now, Placement placement) {
       bool atTop = placement == Placement::top;
       int64_t address = atTop ? end - bytes : blocks[i].address;
       uint64_t time = placement == Placement::tight ? 0 : freeSince;
-      Key key = atTop ? Key(time, -address, 0)
-                      : Key(time, run - bytes, address);
+      Key key =
+          atTop ? Key(time, -address, 0) : Key(time, run - bytes, address);
       if (!best || key < *best) {
         best = key;
         bestAddress = address;
@@ -75,8 +75,8 @@ AllocateSpace::allocate(int64_t bytes, uint64_t now, Placement placement) {
   return take(bestAddress, bytes);
 }
 
-std::optional<AllocateSpace::Place>
-AllocateSpace::allocateAt(int64_t address, int64_t bytes) {
+std::optional<AllocateSpace::Place> AllocateSpace::allocateAt(int64_t address,
+                                                              int64_t bytes) {
   bytes = align(std::max<int64_t>(bytes, 1));
   int64_t covered = address;
   for (const Block &block : blocks)

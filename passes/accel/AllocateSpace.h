@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Addresses in one memory space while a schedule grows. Every free block knows
-// when its last user retires, so that new buffers can go where nobody has to wait.
+// when its last user retires, so that new buffers can go where nobody has to
+// wait.
 #ifndef ASIC_PASSES_ACCEL_ALLOCATESPACE_H
 #define ASIC_PASSES_ACCEL_ALLOCATESPACE_H
 
@@ -26,13 +27,15 @@ class AllocateSpace {
 public:
   AllocateSpace(int64_t bytes, int64_t alignment);
 
-  /// Where a buffer was put, and when every former user of the place has retired.
+  /// Where a buffer was put, and when every former user of the place has
+  /// retired.
   struct Place {
     int64_t address;
     uint64_t freeSince;
   };
 
-  /// Takes `bytes` at time `now`; none when no run of free blocks is large enough.
+  /// Takes `bytes` at time `now`; none when no run of free blocks is large
+  /// enough.
   std::optional<Place> allocate(int64_t bytes, uint64_t now,
                                 Placement placement);
   /// Takes exactly [address, address + bytes); none when part of it is taken.

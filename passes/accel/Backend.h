@@ -8,7 +8,8 @@
 
 namespace mlir::asic {
 
-/// schedule: engines, order, addresses, waits and posts on every tile operation.
+/// schedule: engines, order, addresses, waits and posts on every tile
+/// operation.
 void buildSchedulePipeline(OpPassManager &pm);
 /// The verifier that closes schedule.
 void buildVerifySchedulePipeline(OpPassManager &pm);

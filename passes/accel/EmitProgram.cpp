@@ -167,8 +167,7 @@ ProgramEmitter::addInstruction(Operation *source,
                                const machine::Instruction &instruction) {
   if (llvm::Error error = program.append(instruction))
     return source->emitOpError(llvm::toString(std::move(error)));
-  timed.push_back(
-      ::asic::timedInstruction(target, instruction, program.lanes));
+  timed.push_back(::asic::timedInstruction(target, instruction, program.lanes));
   const ::asic::Cost &cost = timed.back().cost;
   LayerWork &layer = work[instruction.tag];
   ++layer.instructions;
@@ -187,13 +186,13 @@ void ProgramEmitter::addMeta() {
   program.meta.compilerVersion = "asic-mlir " ASIC_VERSION;
   llvm::json::Array layers;
   for (const auto &[tag, layer] : work)
-    layers.push_back(llvm::json::Object{
-        {"tag", tag},
-        {"instructions", layer.instructions},
-        {"macs", layer.macs},
-        {"vpu_ops", layer.vpuOps},
-        {"dram_read_bytes", layer.dramReadBytes},
-        {"dram_write_bytes", layer.dramWriteBytes}});
+    layers.push_back(
+        llvm::json::Object{{"tag", tag},
+                           {"instructions", layer.instructions},
+                           {"macs", layer.macs},
+                           {"vpu_ops", layer.vpuOps},
+                           {"dram_read_bytes", layer.dramReadBytes},
+                           {"dram_write_bytes", layer.dramWriteBytes}});
   program.meta.extra["layers"] = std::move(layers);
   if (DictionaryAttr meta = op.getMetaAttr())
     for (NamedAttribute entry : meta)
@@ -266,15 +265,15 @@ static void importIo(const ::asic::IoTensor &tensor, bool isOutput,
   DictionaryAttr quantization;
   if (tensor.quantization)
     quantization = builder.getDictionaryAttr(
-        {builder.getNamedAttr("hi", builder.getI64IntegerAttr(
-                                        tensor.quantization->hi)),
-         builder.getNamedAttr("lo", builder.getI64IntegerAttr(
-                                        tensor.quantization->lo)),
-         builder.getNamedAttr("scale", builder.getF64FloatAttr(
-                                           tensor.quantization->scale)),
-         builder.getNamedAttr("zero_point",
-                              builder.getI64IntegerAttr(
-                                  tensor.quantization->zeroPoint))});
+        {builder.getNamedAttr(
+             "hi", builder.getI64IntegerAttr(tensor.quantization->hi)),
+         builder.getNamedAttr(
+             "lo", builder.getI64IntegerAttr(tensor.quantization->lo)),
+         builder.getNamedAttr(
+             "scale", builder.getF64FloatAttr(tensor.quantization->scale)),
+         builder.getNamedAttr(
+             "zero_point",
+             builder.getI64IntegerAttr(tensor.quantization->zeroPoint))});
   asicisa::IoOp::create(
       builder, builder.getUnknownLoc(), isOutput, tensor.name, tensor.shape,
       tensor.dtype,
@@ -294,7 +293,7 @@ static DictionaryAttr importMeta(const ::asic::ProgramMeta &meta,
 }
 
 OwningOpRef<ModuleOp> mlir::asic::importProgram(const Program &program,
-                                          MLIRContext *context) {
+                                                MLIRContext *context) {
   context->loadDialect<AsicDialect, asicisa::IsaDialect>();
   Location unknown = UnknownLoc::get(context);
   std::vector<::asic::TargetDiagnostic> diagnostics;

@@ -65,7 +65,8 @@ struct LowerToIsaPass
   }
 };
 
-struct VerifyIsaPass : public mlir::asic::impl::VerifyIsaPassBase<VerifyIsaPass> {
+struct VerifyIsaPass
+    : public mlir::asic::impl::VerifyIsaPassBase<VerifyIsaPass> {
   void runOnOperation() override;
 };
 
@@ -158,8 +159,8 @@ LogicalResult ProgramBuilder::addIo(Value memref, DictionaryAttr attrs,
       attrs ? attrs.getAs<DictionaryAttr>("asic.boundary") : DictionaryAttr();
   auto name = attrs ? attrs.getAs<StringAttr>("asic.name") : StringAttr();
   if (!name)
-    name = builder.getStringAttr((isOutput ? "output" : "input") +
-                                 Twine(number));
+    name =
+        builder.getStringAttr((isOutput ? "output" : "input") + Twine(number));
   auto type = cast<MemRefType>(memref.getType());
   Type userType = type.getElementType();
   SmallVector<int64_t> shape(view->sizes), strides;
@@ -221,8 +222,8 @@ void ProgramBuilder::addConstants() {
       byAddress.try_emplace(*constant.getAddress(), constant);
   });
   for (auto [address, constant] : byAddress)
-    asicisa::ConstantOp::create(builder, constant.getLoc(),
-                                constant.getValue(), address);
+    asicisa::ConstantOp::create(builder, constant.getLoc(), constant.getValue(),
+                                address);
 }
 
 /// What of each on-chip memory is used.
@@ -238,8 +239,7 @@ DictionaryAttr ProgramBuilder::makeMeta() {
   });
   return builder.getDictionaryAttr(
       {builder.getNamedAttr("acc_bytes", builder.getI64IntegerAttr(ends[1])),
-       builder.getNamedAttr("sram_bytes",
-                            builder.getI64IntegerAttr(ends[0]))});
+       builder.getNamedAttr("sram_bytes", builder.getI64IntegerAttr(ends[0]))});
 }
 
 LogicalResult ProgramBuilder::run() {

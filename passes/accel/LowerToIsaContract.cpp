@@ -62,8 +62,8 @@ public:
       if (!shared.empty() && slots.size() > ms.size() &&
           llvm::is_contained(ArrayRef(slots).take_front(ms.size()), 2u))
         continue;
-      for (unsigned kMask : {0b111u, 0b011u, 0b101u, 0b110u, 0b001u, 0b010u,
-                             0b100u, 0b000u}) {
+      for (unsigned kMask :
+           {0b111u, 0b011u, 0b101u, 0b110u, 0b001u, 0b010u, 0b100u, 0b000u}) {
         std::optional<Places> places = tryPlaces(slots, kMask);
         if (places)
           return *places;
@@ -135,8 +135,8 @@ private:
 } // namespace
 
 /// The bound of result `dim` of A's map; none when every point lies inside.
-static FailureOr<std::optional<Bound>>
-getBound(ContractOp op, unsigned dim, ArrayRef<int64_t> ranges) {
+static FailureOr<std::optional<Bound>> getBound(ContractOp op, unsigned dim,
+                                                ArrayRef<int64_t> ranges) {
   AffineExpr expr = op.getAMap().getResult(dim);
   AffineMap map = AffineMap::get(ranges.size(), 0, expr);
   BufferView unit;
@@ -144,8 +144,7 @@ getBound(ContractOp op, unsigned dim, ArrayRef<int64_t> ranges) {
   unit.strides = {1};
   SmallVector<int64_t> steps;
   Bound bound;
-  if (failed(linearize(map, unit, (*op.getPad())[dim], op, steps,
-                       bound.first)))
+  if (failed(linearize(map, unit, (*op.getPad())[dim], op, steps, bound.first)))
     return failure();
   bound.limit = cast<MemRefType>(op.getA().getType()).getDimSize(dim);
   int64_t lowest = bound.first, highest = bound.first;
@@ -210,8 +209,8 @@ static void setBounds(const Places &places, Instruction &contract) {
 }
 
 FailureOr<Instruction> mlir::asic::selectContract(ContractOp op,
-                                            const SelectOptions &options,
-                                            AddressOf addressOf) {
+                                                  const SelectOptions &options,
+                                                  AddressOf addressOf) {
   SmallVector<int64_t> ranges = op.getLoopRanges();
   SmallVector<Bound> bounds;
   if (op.getPad())

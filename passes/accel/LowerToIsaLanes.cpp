@@ -113,8 +113,8 @@ LogicalResult LaneProgramBuilder::checkStreams(unsigned &unsignedStreams) {
 // Values
 //===----------------------------------------------------------------------===//
 
-unsigned LaneProgramBuilder::emit(LaneOpcode opcode,
-                                  ArrayRef<unsigned> sources, uint64_t imm) {
+unsigned LaneProgramBuilder::emit(LaneOpcode opcode, ArrayRef<unsigned> sources,
+                                  uint64_t imm) {
   ops.push_back({opcode, nextValue, {sources.begin(), sources.end()}, imm});
   return nextValue++;
 }
@@ -200,8 +200,7 @@ FailureOr<unsigned> LaneProgramBuilder::narrowFloat(FailureOr<unsigned> value,
     return value;
   auto element = asicisa::getElementType(type);
   if (!element)
-    return op.emitOpError("expected a float type of the machine, got ")
-           << type;
+    return op.emitOpError("expected a float type of the machine, got ") << type;
   return emit(LaneOpcode::RoundToFmt, {*value}, unsigned(*element));
 }
 
@@ -308,8 +307,8 @@ FailureOr<unsigned> LaneProgramBuilder::translateCompare(Operation *def) {
 }
 
 /// maxnumf/minnumf give the other operand for a NaN.
-FailureOr<unsigned>
-LaneProgramBuilder::translateMinMaxNum(Operation *def, LaneOpcode opcode) {
+FailureOr<unsigned> LaneProgramBuilder::translateMinMaxNum(Operation *def,
+                                                           LaneOpcode opcode) {
   FailureOr<unsigned> a = valueOf(def->getOperand(0));
   FailureOr<unsigned> b = valueOf(def->getOperand(1));
   if (failed(a) || failed(b))
@@ -356,17 +355,15 @@ FailureOr<unsigned> LaneProgramBuilder::translateCast(Operation *def) {
     return zeroExtend(*value, source);
   if (isa<arith::TruncIOp>(def)) {
     // A store keeps the low bits; anything else needs the sign back.
-    bool onlyStored = llvm::all_of(def->getUsers(), [](Operation *user) {
-      return isa<YieldOp>(user);
-    });
+    bool onlyStored = llvm::all_of(
+        def->getUsers(), [](Operation *user) { return isa<YieldOp>(user); });
     return onlyStored && !to.isInteger(1) ? *value : narrowInt(*value, to);
   }
   if (isa<arith::ExtFOp>(def))
     return *value;
   if (isa<arith::TruncFOp>(def)) {
-    bool onlyStored = llvm::all_of(def->getUsers(), [](Operation *user) {
-      return isa<YieldOp>(user);
-    });
+    bool onlyStored = llvm::all_of(
+        def->getUsers(), [](Operation *user) { return isa<YieldOp>(user); });
     return onlyStored ? value : narrowFloat(value, to);
   }
   if (isa<arith::SIToFPOp>(def) || isa<arith::UIToFPOp>(def)) {
@@ -434,10 +431,10 @@ LaneProgramBuilder::translateRequant(Operation *def) {
   auto rescale = inner.getDefiningOp<RescaleOp>();
   if (!rescale || !rescale->hasOneUse())
     return std::nullopt;
-  return emitSources(
-      LaneOpcode::Requant, rescale->getOperands(),
-      machine::packRequant(::asic::RoundingMode(unsigned(rescale.getRounding())),
-                           zero, *lo, *hi));
+  return emitSources(LaneOpcode::Requant, rescale->getOperands(),
+                     machine::packRequant(
+                         ::asic::RoundingMode(unsigned(rescale.getRounding())),
+                         zero, *lo, *hi));
 }
 
 //===----------------------------------------------------------------------===//
@@ -494,8 +491,8 @@ FailureOr<unsigned> LaneProgramBuilder::translateReduction(Value yielded) {
 //===----------------------------------------------------------------------===//
 
 /// Linear scan over the straight-line program. A value's register is free again
-/// after its last use; results take the lowest free one, a reduction the highest
-/// that nothing else uses, as it must stay alone there.
+/// after its last use; results take the lowest free one, a reduction the
+/// highest that nothing else uses, as it must stay alone there.
 FailureOr<LaneProgram> LaneProgramBuilder::assignRegisters(unsigned result) {
   LaneProgram program;
   program.inMask = inMask;
@@ -556,6 +553,6 @@ FailureOr<LaneProgram> LaneProgramBuilder::build(unsigned &unsignedStreams) {
 }
 
 FailureOr<LaneProgram> mlir::asic::buildLaneProgram(MapOp op,
-                                              unsigned &unsignedStreams) {
+                                                    unsigned &unsignedStreams) {
   return LaneProgramBuilder(op).build(unsignedStreams);
 }

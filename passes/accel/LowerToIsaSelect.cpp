@@ -18,8 +18,8 @@ using machine::Instruction;
 unsigned LaneProgramTable::insert(const machine::LaneProgram &program) {
   std::vector<uint8_t> bytes;
   machine::encode(program, bytes);
-  auto [it, isNew] = numbers.try_emplace(
-      std::string(bytes.begin(), bytes.end()), list.size());
+  auto [it, isNew] =
+      numbers.try_emplace(std::string(bytes.begin(), bytes.end()), list.size());
   if (isNew)
     list.push_back(program);
   return it->second;
@@ -45,15 +45,15 @@ static bool addLinear(AffineExpr expr, int64_t factor,
            addLinear(binary.getRHS(), factor, coefficients, constant);
   if (binary.getKind() == AffineExprKind::Mul)
     if (auto value = dyn_cast<AffineConstantExpr>(binary.getRHS()))
-      return addLinear(binary.getLHS(), factor * value.getValue(),
-                       coefficients, constant);
+      return addLinear(binary.getLHS(), factor * value.getValue(), coefficients,
+                       constant);
   return false;
 }
 
 LogicalResult mlir::asic::linearize(AffineMap map, const BufferView &view,
-                              ArrayRef<int64_t> pads, Operation *user,
-                              SmallVectorImpl<int64_t> &strides,
-                              int64_t &offset) {
+                                    ArrayRef<int64_t> pads, Operation *user,
+                                    SmallVectorImpl<int64_t> &strides,
+                                    int64_t &offset) {
   strides.assign(map.getNumDims(), 0);
   offset = view.offset;
   for (auto [dim, expr] : llvm::enumerate(map.getResults())) {
@@ -93,9 +93,8 @@ void mlir::asic::collapse(
 }
 
 /// Copies pairs (semaphore, count) into header slots.
-static void setSyncs(
-    std::optional<ArrayRef<int64_t>> pairs,
-    std::array<machine::Sync, machine::syncSlots> &slots) {
+static void setSyncs(std::optional<ArrayRef<int64_t>> pairs,
+                     std::array<machine::Sync, machine::syncSlots> &slots) {
   if (!pairs)
     return;
   for (size_t i = 0; i + 1 < pairs->size() && i / 2 < slots.size(); i += 2)
@@ -153,8 +152,7 @@ static void setMoveDims(const Move &move, unsigned stream, FieldId firstCount,
                         FieldId firstStride, Instruction &instruction) {
   for (unsigned i = 0; i < 4; ++i) {
     bool used = i < move.dims.size();
-    const LoopDim *dim =
-        used ? &move.dims[move.dims.size() - 1 - i] : nullptr;
+    const LoopDim *dim = used ? &move.dims[move.dims.size() - 1 - i] : nullptr;
     instruction.set(firstCount + i, used ? dim->size : 1);
     instruction.set(firstStride + i, used ? dim->strides[stream] : 0);
   }
@@ -186,8 +184,7 @@ static FailureOr<uint64_t> getBits(Attribute value, Operation *user) {
     return integer.getValue().getZExtValue();
   if (auto real = dyn_cast<FloatAttr>(value))
     return real.getValue().bitcastToAPInt().getZExtValue();
-  return user->emitOpError("expected an integer or float value, got ")
-         << value;
+  return user->emitOpError("expected an integer or float value, got ") << value;
 }
 
 FailureOr<Instruction> mlir::asic::selectFill(FillOp op, AddressOf addressOf) {
@@ -215,8 +212,7 @@ FailureOr<Instruction> mlir::asic::selectFill(FillOp op, AddressOf addressOf) {
 
 /// Moves the parallel dimension that is contiguous in the output (the last
 /// stream) to the innermost place, where the lanes are.
-static void chooseLaneDim(SmallVectorImpl<LoopDim> &dims,
-                          int64_t outputBytes) {
+static void chooseLaneDim(SmallVectorImpl<LoopDim> &dims, int64_t outputBytes) {
   LoopDim *best = nullptr;
   for (LoopDim &dim : dims)
     if (!dim.reduction && dim.strides.back() == outputBytes &&
@@ -246,7 +242,7 @@ static FailureOr<::asic::ElementType> getStreamType(Type type, bool isUnsigned,
 }
 
 FailureOr<Instruction> mlir::asic::selectMap(MapOp op, LaneProgramTable &lanes,
-                                       AddressOf addressOf) {
+                                             AddressOf addressOf) {
   unsigned unsignedStreams = 0;
   FailureOr<machine::LaneProgram> program =
       buildLaneProgram(op, unsignedStreams);
@@ -303,8 +299,7 @@ FailureOr<Instruction> mlir::asic::selectMap(MapOp op, LaneProgramTable &lanes,
   map.set(machine::Map_reduce, reduce);
   for (auto [index, view] : llvm::enumerate(views)) {
     unsigned stream = index < numInputs ? index : machine::mapStreams - 1;
-    unsigned first =
-        machine::Map_s0_type + stream * machine::mapStreamFields;
+    unsigned first = machine::Map_s0_type + stream * machine::mapStreamFields;
     FailureOr<::asic::ElementType> type = getStreamType(
         cast<MemRefType>(operands[index].getType()).getElementType(),
         index < numInputs && (unsignedStreams >> index & 1), op);
@@ -323,10 +318,9 @@ FailureOr<Instruction> mlir::asic::selectMap(MapOp op, LaneProgramTable &lanes,
   return map;
 }
 
-FailureOr<Instruction> mlir::asic::selectInstruction(Operation *op,
-                                               const SelectOptions &options,
-                                               LaneProgramTable &lanes,
-                                               AddressOf addressOf) {
+FailureOr<Instruction>
+mlir::asic::selectInstruction(Operation *op, const SelectOptions &options,
+                              LaneProgramTable &lanes, AddressOf addressOf) {
   FailureOr<Instruction> instruction = failure();
   if (auto copy = dyn_cast<CopyOp>(op))
     instruction = selectCopy(copy, addressOf);

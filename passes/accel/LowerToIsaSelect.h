@@ -54,9 +54,9 @@ LogicalResult linearize(AffineMap map, const BufferView &view,
 
 /// Joins neighbouring dimensions (outermost first) that every stream walks like
 /// one; dimensions of size 1 go away. `mayJoin(outer, inner)` can forbid.
-void collapse(SmallVectorImpl<LoopDim> &dims,
-              llvm::function_ref<bool(const LoopDim &, const LoopDim &)>
-                  mayJoin);
+void collapse(
+    SmallVectorImpl<LoopDim> &dims,
+    llvm::function_ref<bool(const LoopDim &, const LoopDim &)> mayJoin);
 
 /// Selects the instruction of a tile operation. Engine and synchronisation are
 /// copied from the attributes of `op` when it has them. A diagnostic is emitted
@@ -68,8 +68,8 @@ selectInstruction(Operation *op, const SelectOptions &options,
 FailureOr<::asic::isa::Instruction> selectContract(ContractOp op,
                                                    const SelectOptions &options,
                                                    AddressOf addressOf);
-FailureOr<::asic::isa::Instruction>
-selectMap(MapOp op, LaneProgramTable &lanes, AddressOf addressOf);
+FailureOr<::asic::isa::Instruction> selectMap(MapOp op, LaneProgramTable &lanes,
+                                              AddressOf addressOf);
 FailureOr<::asic::isa::Instruction> selectCopy(CopyOp op, AddressOf addressOf);
 FailureOr<::asic::isa::Instruction> selectFill(FillOp op, AddressOf addressOf);
 

@@ -29,8 +29,8 @@ struct Footprint {
   /// One range per dimension of the buffer; empty when the view is no box.
   SmallVector<IndexRange, 4> box;
 
-  /// True when both touch a common byte of their common buffer; exact for boxes,
-  /// on the safe side otherwise.
+  /// True when both touch a common byte of their common buffer; exact for
+  /// boxes, on the safe side otherwise.
   bool overlaps(const Footprint &other) const;
   /// True when every byte of `other` is touched.
   bool covers(const Footprint &other) const;

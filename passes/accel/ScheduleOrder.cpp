@@ -109,11 +109,11 @@ void OrderBuilder::prepare() {
   int64_t alignment = target.sram.align;
   spaces.push_back(
       {Space::sram, AllocateSpace(target.sram.bytes, alignment), {}, 0});
-  spaces.push_back({Space::acc,
-                    AllocateSpace(target.acc.bytes,
-                                  std::max<int64_t>(target.acc.align, 4)),
-                    {},
-                    0});
+  spaces.push_back(
+      {Space::acc,
+       AllocateSpace(target.acc.bytes, std::max<int64_t>(target.acc.align, 4)),
+       {},
+       0});
   for (auto [number, op] : llvm::enumerate(model.ops)) {
     queues[unsigned(op.kind)].push_back(number);
     pendingPredecessors[number] = op.predecessors.size();
@@ -186,8 +186,7 @@ Placement OrderBuilder::placementOf(unsigned buffer,
                                     const SpaceState &state) const {
   int64_t capacity = state.space == Space::acc ? model.target->acc.bytes
                                                : model.target->sram.bytes;
-  return turnover[buffer] > capacity / 2 ? Placement::top
-                                         : Placement::earliest;
+  return turnover[buffer] > capacity / 2 ? Placement::top : Placement::earliest;
 }
 
 /// Gives the next buffer in need its space, if there is some.
@@ -198,11 +197,10 @@ bool OrderBuilder::allocateNext(SpaceState &state) {
   ScheduleBuffer &buffer = model.buffers[number];
   if (buffer.firstUse > int64_t(oldest + options.lookahead))
     return false;
-  auto place =
-      options.fixedAddresses
-          ? state.memory.allocateAt(buffer.address, buffer.bytes)
-          : state.memory.allocate(buffer.bytes, now,
-                                  placementOf(number, state));
+  auto place = options.fixedAddresses
+                   ? state.memory.allocateAt(buffer.address, buffer.bytes)
+                   : state.memory.allocate(buffer.bytes, now,
+                                           placementOf(number, state));
   if (!place)
     return false;
   buffer.address = place->address;
@@ -271,7 +269,8 @@ std::optional<unsigned> OrderBuilder::chooseNext(unsigned &engine) {
     if (!queues[unsigned(kind)].empty())
       consider(queues[unsigned(kind)].front(), 0);
   for (EngineKind kind : {EngineKind::load, EngineKind::store}) {
-    unsigned priority = (kind == EngineKind::load) == options.loadsFirst ? 1 : 2;
+    unsigned priority =
+        (kind == EngineKind::load) == options.loadsFirst ? 1 : 2;
     const std::deque<unsigned> &queue = queues[unsigned(kind)];
     unsigned window = std::min<size_t>(queue.size(), options.loadWindow);
     for (unsigned i = 0; i < window; ++i)
@@ -367,7 +366,7 @@ std::optional<OrderResult> OrderBuilder::run(OrderFailure &why) {
 }
 
 std::optional<OrderResult> mlir::asic::orderOps(ScheduleModel &model,
-                                          const OrderOptions &options,
-                                          OrderFailure &why) {
+                                                const OrderOptions &options,
+                                                OrderFailure &why) {
   return OrderBuilder(model, options).run(why);
 }

@@ -2,17 +2,17 @@
 //
 // Order and on-chip addresses, found together.
 //
-// The machine runs a stream in order, one queue per engine; what runs at the same
-// time is decided by where operations stand in the stream. The scheduler replays
-// the machine: of all operations that could be next on their engine it emits the
-// one that issues first. Compute keeps its program order; loads run ahead of it
-// as soon as there is space for what they load, so the prefetch distance is not a
-// constant but whatever memory allows.
+// The machine runs a stream in order, one queue per engine; what runs at the
+// same time is decided by where operations stand in the stream. The scheduler
+// replays the machine: of all operations that could be next on their engine it
+// emits the one that issues first. Compute keeps its program order; loads run
+// ahead of it as soon as there is space for what they load, so the prefetch
+// distance is not a constant but whatever memory allows.
 //
-// Space is given out in the order in which program order first needs it, to loads
-// and to results alike. So a prefetch never takes the space that an earlier
-// operation still waits for, and a function that fits in program order never
-// runs into a deadlock, however far loads run ahead.
+// Space is given out in the order in which program order first needs it, to
+// loads and to results alike. So a prefetch never takes the space that an
+// earlier operation still waits for, and a function that fits in program order
+// never runs into a deadlock, however far loads run ahead.
 #ifndef ASIC_PASSES_ACCEL_SCHEDULEORDER_H
 #define ASIC_PASSES_ACCEL_SCHEDULEORDER_H
 
@@ -35,8 +35,8 @@ struct OrderOptions {
   bool fixedAddresses = false;
 };
 
-/// Operations in stream order with their engines; sets the addresses of SRAM and
-/// ACC buffers in the model.
+/// Operations in stream order with their engines; sets the addresses of SRAM
+/// and ACC buffers in the model.
 struct OrderResult {
   /// Numbers of operations, first to last.
   std::vector<unsigned> stream;
@@ -59,9 +59,8 @@ struct OrderFailure {
 unsigned getUsedDmaEngines(const ::asic::TargetModel &target);
 
 /// One attempt. On failure returns none and fills `why`.
-std::optional<OrderResult> orderOps(ScheduleModel &model,
-                                    const OrderOptions &options,
-                                    OrderFailure &why);
+std::optional<OrderResult>
+orderOps(ScheduleModel &model, const OrderOptions &options, OrderFailure &why);
 
 } // namespace mlir::asic
 

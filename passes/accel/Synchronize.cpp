@@ -93,8 +93,8 @@ void DependenceFinder::inherit(const BufferState &from, int64_t address,
     add(earlier.position, earlier.begin, earlier.end);
 }
 
-/// Makes `number` the owner of its bytes and takes over what earlier owners have
-/// left behind.
+/// Makes `number` the owner of its bytes and takes over what earlier owners
+/// have left behind.
 void DependenceFinder::enter(unsigned number) {
   BufferState &state = states[number];
   if (state.live)
@@ -113,8 +113,7 @@ void DependenceFinder::enter(unsigned number) {
     int64_t first = it->first;
     Owner owner = it->second;
     inherit(states[owner.buffer], model.buffers[owner.buffer].address,
-            std::max(first, begin), std::min(owner.end, end),
-            state.inherited);
+            std::max(first, begin), std::min(owner.end, end), state.inherited);
     it = map.erase(it);
     if (first < begin)
       map[first] = {begin, owner.buffer};
@@ -193,8 +192,9 @@ std::vector<SmallVector<unsigned, 4>> DependenceFinder::run() {
 }
 
 std::vector<SmallVector<unsigned, 4>>
-mlir::asic::findDependences(const ScheduleModel &model, ArrayRef<unsigned> stream,
-                      ArrayRef<unsigned> engines) {
+mlir::asic::findDependences(const ScheduleModel &model,
+                            ArrayRef<unsigned> stream,
+                            ArrayRef<unsigned> engines) {
   return DependenceFinder(model, stream, engines).run();
 }
 
@@ -270,7 +270,8 @@ void SemaphoreAssigner::reduce() {
 bool SemaphoreAssigner::throttle() {
   uint64_t limit = model.target->sync.maxValue;
   bool added = false;
-  // Per pair of engines, positions of posts and of the waits for them, in order.
+  // Per pair of engines, positions of posts and of the waits for them, in
+  // order.
   std::map<std::pair<unsigned, unsigned>,
            std::vector<std::pair<unsigned, unsigned>>>
       units;
@@ -318,6 +319,6 @@ FailureOr<std::vector<SyncLists>> SemaphoreAssigner::run() {
 
 FailureOr<std::vector<SyncLists>>
 mlir::asic::synchronize(const ScheduleModel &model, ArrayRef<unsigned> stream,
-                  ArrayRef<unsigned> engines) {
+                        ArrayRef<unsigned> engines) {
   return SemaphoreAssigner(model, stream, engines).run();
 }

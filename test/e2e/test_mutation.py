@@ -33,6 +33,12 @@ def test_no_scheduled_wait_is_redundant() -> None:
     assert not [line for line in summary.redundant if line.startswith("edge")]
 
 
+def test_schedules_order_every_conflict() -> None:
+    for module in MODULES:
+        checker = Checker(encode(module, "npu-256"), module.inputs)
+        assert is_redundant(checker.stream, checker.pairs)
+
+
 def test_analysis_sees_an_unordered_conflict() -> None:
     text = """
 copy.dma0 src_space=dram dst_space=sram run_bytes=16 n0=1 n1=1 n2=1 n3=1

@@ -48,10 +48,17 @@ class RandomProgram:
         return sizes, self.offsets(sizes)
 
     def offsets(self, sizes: tuple[int, int]) -> tuple[int, int]:
-        return tuple(int(self.rng.integers(0, n - s + 1)) for n, s in zip(SHAPE, sizes, strict=True))
+        return tuple(
+            int(self.rng.integers(0, n - s + 1)) for n, s in zip(SHAPE, sizes, strict=True)
+        )
 
-    def part(self, buffer: tuple[str, str, NDArray[np.int8]], sizes: tuple[int, int],
-             offsets: tuple[int, int], space: str = "sram") -> tuple[tuple[str, str], NDArray[np.int8]]:
+    def part(
+        self,
+        buffer: tuple[str, str, NDArray[np.int8]],
+        sizes: tuple[int, int],
+        offsets: tuple[int, int],
+        space: str = "sram",
+    ) -> tuple[tuple[str, str], NDArray[np.int8]]:
         view = self.writer.view(buffer[0], buffer[1], SHAPE, offsets, sizes, "i8", space)
         rows, columns = (slice(o, o + s) for o, s in zip(offsets, sizes, strict=True))
         return view, buffer[2][rows, columns]
@@ -64,11 +71,13 @@ class RandomProgram:
         which = int(self.rng.integers(len(self.x)))
         source = self.writer.name()
         kind = f"memref<{SHAPE[0]}x{SHAPE[1]}xi8, strided<[{SHAPE[1]}, 1], offset: {which * self.x[0].size}>, #asic.space<dram>>"
-        self.writer.add(f"{source} = memref.subview %x[{which}, 0, 0][1, {SHAPE[0]}, {SHAPE[1]}][1, 1, 1] "
-                        f": {self.x_kind} to {kind}")
+        self.writer.add(
+            f"{source} = memref.subview %x[{which}, 0, 0][1, {SHAPE[0]}, {SHAPE[1]}][1, 1, 1] "
+            f": {self.x_kind} to {kind}"
+        )
         value = self.writer.load((source, kind), SHAPE, "i8")
         self.buffers.append((*value, self.x[which].copy()))
-        del self.buffers[:-self.live]
+        del self.buffers[: -self.live]
 
     def store_scratch(self) -> None:
         buffer = self.pick()
@@ -90,11 +99,12 @@ class RandomProgram:
             self.writer.add(
                 f"asic.map ins({left[0]}, {right[0]} : {left[1]}, {right[1]}) outs({target[0]} : {target[1]}) "
                 "attributes {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>, "
-                'affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]} {')
+                'affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]} {'
+            )
             self.writer.add(ADD)
             c[:] = a + b
             self.buffers.append(fresh)
-            del self.buffers[:-self.live]
+            del self.buffers[: -self.live]
         elif kind in ("move", "reload"):
             sizes, offsets = self.block()
             space, origin = ("dram", self.scratch) if kind == "reload" else ("sram", self.pick())
@@ -115,8 +125,10 @@ class RandomProgram:
         shown = self.pick()
         target = self.writer.name()
         kind = f"memref<{SHAPE[0]}x{SHAPE[1]}xi8, strided<[{SHAPE[1]}, 1], offset: {number * shown[2].size}>, #asic.space<dram>>"
-        self.writer.add(f"{target} = memref.subview {self.y_value}[{number}, 0, 0]"
-                        f"[1, {SHAPE[0]}, {SHAPE[1]}][1, 1, 1] : {self.y_kind} to {kind}")
+        self.writer.add(
+            f"{target} = memref.subview {self.y_value}[{number}, 0, 0]"
+            f"[1, {SHAPE[0]}, {SHAPE[1]}][1, 1, 1] : {self.y_kind} to {kind}"
+        )
         self.writer.copy(shown[:2], (target, kind))
         self.y[number] = shown[2]
 
@@ -126,17 +138,29 @@ class RandomProgram:
 
 
 def machine_of(module: TileModule, target: str | Path) -> _core.Machine:
-    lowered = subprocess.run([BIN / "asic-opt", "-", f"--asic-pipeline=target={target} from=asic until=isa"],
-                             input=module.text.encode(), capture_output=True, check=False)
+    lowered = subprocess.run(
+        [BIN / "asic-opt", "-", f"--asic-pipeline=target={target} from=asic until=isa"],
+        input=module.text.encode(),
+        capture_output=True,
+        check=False,
+    )
     assert lowered.returncode == 0, lowered.stderr.decode()[:2000]
-    encoded = subprocess.run([BIN / "asic-translate", "--mlir-to-program", "-"], input=lowered.stdout,
-                             capture_output=True, check=True)
+    encoded = subprocess.run(
+        [BIN / "asic-translate", "--mlir-to-program", "-"],
+        input=lowered.stdout,
+        capture_output=True,
+        check=True,
+    )
     return _core.Machine.load(encoded.stdout)
 
 
 def check(machine: _core.Machine, module: TileModule) -> None:
-    for options in ({"mode": "functional", "check": True}, {"mode": "timed", "check": True},
-                    {"mode": "async", "seed": 1}, {"mode": "async", "seed": 2}):
+    for options in (
+        {"mode": "functional", "check": True},
+        {"mode": "timed", "check": True},
+        {"mode": "async", "seed": 1},
+        {"mode": "async", "seed": 2},
+    ):
         result = machine.run(module.inputs, **options)
         assert result["fault"] is None, (options, result["fault"])
         np.testing.assert_array_equal(result["outputs"]["y"], module.expected["y"])

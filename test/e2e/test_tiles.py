@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test.e2e.tile_modules import TileModule, convolution, reduction
 
 from asic import _core
+from test.e2e.tile_modules import TileModule, convolution, reduction
 
 BIN = Path(__file__).resolve().parents[2] / "build" / "bin"
 TARGETS = ("npu-256", "edge-tx1", "gemmini-default", "fsd-nna", "kea1-like")
@@ -20,10 +20,17 @@ def encode(module: TileModule, target: str) -> bytes:
     """Container bytes of the module's only function."""
     lowered = subprocess.run(
         [BIN / "asic-opt", "-", f"--asic-pipeline=target={target} from=asic until=isa"],
-        input=module.text.encode(), capture_output=True, check=False)
+        input=module.text.encode(),
+        capture_output=True,
+        check=False,
+    )
     assert lowered.returncode == 0, lowered.stderr.decode()
-    encoded = subprocess.run([BIN / "asic-translate", "--mlir-to-program", "-"],
-                             input=lowered.stdout, capture_output=True, check=False)
+    encoded = subprocess.run(
+        [BIN / "asic-translate", "--mlir-to-program", "-"],
+        input=lowered.stdout,
+        capture_output=True,
+        check=False,
+    )
     assert encoded.returncode == 0, encoded.stderr.decode()
     return encoded.stdout
 
@@ -31,8 +38,11 @@ def encode(module: TileModule, target: str) -> bytes:
 def check(module: TileModule, target: str) -> None:
     """Every way to run the program gives the expected bytes without a fault."""
     machine = _core.Machine.load(encode(module, target))
-    for options in ({"mode": "functional", "check": True}, {"mode": "timed", "check": True},
-                    *({"mode": "async", "seed": seed} for seed in range(4))):
+    for options in (
+        {"mode": "functional", "check": True},
+        {"mode": "timed", "check": True},
+        *({"mode": "async", "seed": seed} for seed in range(4)),
+    ):
         result = machine.run(module.inputs, **options)
         assert result["fault"] is None, (options, result["fault"])
         for name, expected in module.expected.items():
@@ -51,9 +61,24 @@ def test_convolution_on_every_preset(target: str) -> None:
     [
         {"size": 5, "channels": 3, "filters": 5, "kernel": 1, "pad": 0, "row_tiles": 1},
         {"size": 9, "channels": 3, "filters": 7, "kernel": 3, "stride": 2, "row_tiles": 3},
-        {"size": 11, "channels": 2, "filters": 4, "kernel": 5, "stride": 2, "pad": 2, "row_tiles": 4},
+        {
+            "size": 11,
+            "channels": 2,
+            "filters": 4,
+            "kernel": 5,
+            "stride": 2,
+            "pad": 2,
+            "row_tiles": 4,
+        },
         {"size": 8, "channels": 16, "filters": 32, "row_tiles": 8, "filter_tiles": 4},
-        {"size": 8, "channels": 16, "filters": 32, "row_tiles": 4, "filter_tiles": 2, "resident": True},
+        {
+            "size": 8,
+            "channels": 16,
+            "filters": 32,
+            "row_tiles": 4,
+            "filter_tiles": 2,
+            "resident": True,
+        },
         {"size": 7, "channels": 1, "filters": 1, "kernel": 7, "pad": 3, "row_tiles": 2},
     ],
 )

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// asic-translate: between the isa dialect, program containers and assembly text.
+// asic-translate: between the isa dialect, program containers and assembly
+// text.
 #include "passes/Pipeline.h"
 #include "passes/accel/EmitProgram.h"
 #include "runtime/isa/Assembly.h"
@@ -63,8 +64,9 @@ static OwningOpRef<Operation *> programToMlir(llvm::SourceMgr &sources,
   return mlir::asic::importProgram(*program, context);
 }
 
-static LogicalResult disassemble(const std::shared_ptr<llvm::SourceMgr> &sources,
-                                 raw_ostream &output, MLIRContext *context) {
+static LogicalResult
+disassemble(const std::shared_ptr<llvm::SourceMgr> &sources,
+            raw_ostream &output, MLIRContext *context) {
   StringRef text = mainText(*sources);
   auto program = ::asic::Program::parse(bytesOf(text));
   if (!program)
@@ -97,17 +99,14 @@ static LogicalResult assemble(const std::shared_ptr<llvm::SourceMgr> &sources,
 
 int main(int argc, char **argv) {
   TranslateFromMLIRRegistration toProgram(
-      "mlir-to-program", "encode an isa.program as a container",
-      mlirToProgram, mlir::asic::registerCompilerDialects);
+      "mlir-to-program", "encode an isa.program as a container", mlirToProgram,
+      mlir::asic::registerCompilerDialects);
   TranslateToMLIRRegistration toMlir(
       "program-to-mlir", "read a container as an isa.program",
       TranslateRawSourceMgrToMLIRFunction(programToMlir));
-  TranslateRegistration toText("disassemble",
-                               "print a container as assembly text",
-                               disassemble);
-  TranslateRegistration fromText("assemble",
-                                 "encode assembly text as a container",
-                                 assemble);
-  return failed(
-      mlirTranslateMain(argc, argv, "asic-mlir translation tool\n"));
+  TranslateRegistration toText(
+      "disassemble", "print a container as assembly text", disassemble);
+  TranslateRegistration fromText(
+      "assemble", "encode assembly text as a container", assemble);
+  return failed(mlirTranslateMain(argc, argv, "asic-mlir translation tool\n"));
 }
