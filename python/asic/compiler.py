@@ -8,7 +8,7 @@ import re
 import tempfile
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +41,7 @@ class Source:
     text: str
     weights: dict[str, Array]
     file_name: str = "model.mlir"
-    structure: Structure = Structure()
+    structure: Structure = field(default_factory=Structure)
     inputs: tuple[TensorSpec, ...] | None = None
     outputs: tuple[TensorSpec, ...] | None = None
     program: Any = None

@@ -22,7 +22,7 @@ from typing import IO, Any
 
 from asic import _core
 from asic.compiled import Compiled, Facts, Step
-from asic.errors import ProgramError
+from asic.errors import AsicError, ProgramError
 from asic.structure import Structure
 from asic.tensors import TensorSpec
 
@@ -65,9 +65,9 @@ def load(path: str | os.PathLike[str]) -> Compiled:
         if data.startswith(b"PK"):
             return _from_archive(data)
         return _from_container(data)
-    except ProgramError as problem:
+    except AsicError as problem:
         raise ProgramError(f"{os.fspath(path)}: {problem}") from problem
-    except (KeyError, TypeError, ValueError, zipfile.BadZipFile) as problem:
+    except Exception as problem:  # Damage may look like anything to the zip reader.
         raise ProgramError(
             f"{os.fspath(path)}: expected a compiled model, got a damaged one ({problem}); "
             "compile and save it again"

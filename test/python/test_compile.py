@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""`asic.compile` and what it returns: calls, stages, reports, files, errors."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import asic
+from asic.quantization import quantize, reference
+
+
+class Net(nn.Module):
+    """Convolutions, pooling and a linear layer, with nested outputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 8, 3, padding=1)
+        self.second = nn.Conv2d(8, 16, 3, stride=2, padding=1)
+        self.head = nn.Linear(16, 10)
+
+    def forward(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
+        x = torch.relu(self.first(image))
+        x = torch.relu(self.second(x))
+        return {"scores": self.head(nn.functional.adaptive_avg_pool2d(x, 1).flatten(1))}
+
+
+def images(count: int) -> list[tuple[torch.Tensor]]:
+    generator = torch.Generator().manual_seed(1)
+    return [(torch.randn(1, 3, 8, 8, generator=generator),) for _ in range(count)]
+
+
+@pytest.fixture(scope="module")
+def net() -> Net:
+    torch.manual_seed(0)
+    return Net().eval()
+
+
+@pytest.fixture(scope="module")
+def program(net: Net) -> torch.export.ExportedProgram:
+    return quantize(net, images(1)[0], images(16), target="edge-tx1")
+
+
+@pytest.fixture(scope="module")
+def compiled(program: torch.export.ExportedProgram) -> asic.Compiled:
+    return asic.compile(program, target="edge-tx1")
+
+
+def test_import_does_not_load_torch() -> None:
+    code = "import sys, asic; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_float_model_on_cpu(net: Net) -> None:
+    compiled = asic.compile(net, images(1)[0], target="cpu")
+    for (image,) in images(3):
+        got = compiled(image)["scores"]
+        torch.testing.assert_close(got, net(image)["scores"], rtol=1e-5, atol=1e-6)
+
+
+def test_cpu_equals_the_integer_reference(program: torch.export.ExportedProgram) -> None:
+    compiled = asic.compile(program, target="cpu")
+    exact = reference.Reference(program, "sr")
+    for (image,) in images(4):
+        assert torch.equal(compiled(image)["scores"], exact(image)["scores"])
+
+
+@pytest.mark.parametrize("target", ["edge-tx1", "npu-256", "gemmini-default", "fsd-nna"])
+def test_emulator_equals_the_integer_reference(net: Net, target: str) -> None:
+    program = quantize(net, images(1)[0], images(16), target=target)
+    compiled = asic.compile(program, target=target)
+    exact = reference.Reference(program, asic.Target.resolve(target).requant.default)
+    assert not compiled.facts.fallbacks
+    for (image,) in images(4):
+        assert torch.equal(compiled(image)["scores"], exact(image)["scores"])
+
+
+def test_torch_gives_torch_and_numpy_gives_numpy(compiled: asic.Compiled) -> None:
+    (image,) = images(1)[0:1][0]
+    tensors, arrays = compiled(image), compiled(image.numpy())
+    assert isinstance(tensors["scores"], torch.Tensor)
+    assert isinstance(arrays["scores"], np.ndarray)
+    np.testing.assert_array_equal(tensors["scores"].numpy(), arrays["scores"])
+
+
+def test_inputs_are_not_written(compiled: asic.Compiled) -> None:
+    (image,) = images(1)[0]
+    before = image.clone()
+    compiled(image)
+    assert torch.equal(image, before)
+
+
+def test_names(compiled: asic.Compiled) -> None:
+    assert compiled.input_names == ("image",)
+    assert compiled.output_names == ("scores",)
+
+
+def test_stages_are_in_order_and_have_text(compiled: asic.Compiled) -> None:
+    names = list(compiled.stages)
+    assert names[0] == "import"
+    assert names[-1] == "program"
+    assert names.index("quantize") < names.index("partition") < names.index("isa")
+    assert "asic.region" in compiled.stages["partition"]
+    assert "dense_resource" in compiled.stages["normalize"]
+    assert "contract" in compiled.stages["program"]
+    with pytest.raises(KeyError):
+        compiled.stages["nothing"]
+
+
+def test_report(compiled: asic.Compiled) -> None:
+    report = compiled.report()
+    values = report.to_dict()
+    keys = [
+        "target",
+        "clock_mhz",
+        "cycles",
+        "latency_ms",
+        "macs",
+        "lower_bound_cycles",
+        "bound_ratio",
+        "mac_utilization",
+        "dram_read_bytes",
+        "dram_write_bytes",
+        "sram_peak_bytes",
+        "program_bytes",
+        "weights_bytes",
+        "energy_uj",
+        "engines",
+        "layers",
+        "fallbacks",
+        "compile_seconds",
+    ]
+    assert set(keys) <= set(values)
+    assert values == json.loads(report.to_json())
+    assert values["macs"] == 8 * 8 * 8 * 27 + 4 * 4 * 16 * 72 + 160
+    assert values["cycles"] >= values["lower_bound_cycles"] > 0
+    for times in values["engines"].values():
+        assert times["busy"] + times["stall"] + times["idle"] == values["cycles"]
+    assert any("first" in layer["name"] for layer in values["layers"])
+    assert f"{values['cycles']:,}" in str(report)
+
+
+def test_profile_counts_what_the_report_predicts(compiled: asic.Compiled, tmp_path: Path) -> None:
+    profile = compiled.profile(*images(1)[0])
+    assert profile.cycles == compiled.report().to_dict()["cycles"]
+    profile.trace(tmp_path / "trace.json")
+    events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
+    assert any(event["ph"] == "X" for event in events)
+    profile.to_html(tmp_path / "profile.html")
+    assert "first" in (tmp_path / "profile.html").read_text()
+
+
+def test_save_and_load(compiled: asic.Compiled, tmp_path: Path) -> None:
+    compiled.save(tmp_path / "m.asic")
+    loaded = asic.load(tmp_path / "m.asic")
+    (image,) = images(1)[0]
+    assert torch.equal(loaded(image)["scores"], compiled(image)["scores"])
+    assert loaded.report().to_dict() == compiled.report().to_dict()
+    loaded.save(tmp_path / "again.asic")
+    assert (tmp_path / "again.asic").read_bytes() == (tmp_path / "m.asic").read_bytes()
+
+
+def test_save_and_load_of_a_host_model(net: Net, tmp_path: Path) -> None:
+    compiled = asic.compile(net, images(1)[0], target="cpu")
+    compiled.save(tmp_path / "m.asic")
+    (image,) = images(1)[0]
+    loaded = asic.load(tmp_path / "m.asic")
+    assert torch.equal(loaded(image)["scores"], compiled(image)["scores"])
+
+
+def test_same_input_same_bytes(
+    compiled: asic.Compiled, program: torch.export.ExportedProgram
+) -> None:
+    assert asic.compile(program, target="edge-tx1").programs == compiled.programs
+
+
+def test_verify(compiled: asic.Compiled, capsys: pytest.CaptureFixture[str]) -> None:
+    assert asic.verify(compiled, images(2))
+    assert "2 samples agree with cpu and PyTorch integers" in capsys.readouterr().out
+
+    def wrong(image: torch.Tensor) -> torch.Tensor:
+        scores = compiled(image)["scores"].clone()
+        scores[0, 3] += 1
+        return scores
+
+    outcome = asic.verify(compiled, images(2), wrong)
+    assert not outcome
+    assert "'scores'[0, 3]" in capsys.readouterr().out
+
+
+class Sine(nn.Module):
+    """Float work around a quantised layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(16, 16)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.atan(self.linear(x))
+
+
+def test_what_the_accelerator_cannot_do_runs_on_the_host() -> None:
+    torch.manual_seed(0)
+    model, x = Sine().eval(), torch.randn(1, 16)
+    program = quantize(model, (x,), [(torch.randn(1, 16),) for _ in range(8)], target="npu-256")
+    compiled = asic.compile(program, target="npu-256")
+    assert {step.on_host for step in compiled.steps} == {False, True}
+    exact = reference.Reference(program, "sr")
+    torch.testing.assert_close(compiled(x), exact(x), rtol=1e-6, atol=1e-6)
+    fallbacks = compiled.report().to_dict()["fallbacks"]
+    assert fallbacks
+    assert all(f["op"] and "expected" in f["reason"] for f in fallbacks)
+    with pytest.raises(asic.CompileError, match="cannot run this operation") as caught:
+        asic.compile(program, target="npu-256", fallback="error")
+    assert caught.value.phase == "partition"
+
+
+def test_mlir_text_and_file(tmp_path: Path) -> None:
+    text = """
+    func.func @main(%x: tensor<4xf32> {asic.name = "x"}) -> (tensor<4xf32> {asic.name = "y"}) {
+      %0 = arith.addf %x, %x : tensor<4xf32>
+      return %0 : tensor<4xf32>
+    }
+    """
+    path = tmp_path / "twice.mlir"
+    path.write_text(text)
+    x = np.arange(4, dtype=np.float32)
+    for model in (text, path, str(path)):
+        np.testing.assert_array_equal(asic.compile(model, target="cpu")(x), x + x)
+
+
+def test_command_line(tmp_path: Path) -> None:
+    from asic import cli
+
+    path = tmp_path / "twice.mlir"
+    path.write_text(
+        "func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {\n"
+        "  %0 = arith.addf %x, %x : tensor<4xf32>\n  return %0 : tensor<4xf32>\n}\n"
+    )
+    output, report = tmp_path / "twice.asic", tmp_path / "report.json"
+    arguments = [str(path), "--target", "cpu", "-o", str(output), "--report", str(report)]
+    assert cli.main(arguments) == 0
+    assert json.loads(report.read_text())["target"] == "cpu"
+    x = np.ones(4, np.float32)
+    np.testing.assert_array_equal(asic.load(output)(x), x + x)
+    assert cli.main([str(tmp_path / "absent.mlir"), "-o", str(output)]) == 2
+    assert cli.main([str(path), "--target", "nothing", "-o", str(output)]) == 2
