@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test.e2e.linalg_modules import Network, Tensor
 
 from asic import _core
+from test.e2e.linalg_modules import Network, Tensor
 
 BIN = Path(__file__).resolve().parents[2] / "build" / "bin"
 TARGETS = ("npu-256", "edge-tx1", "gemmini-default", "fsd-nna", "kea1-like")
