@@ -122,8 +122,9 @@ def main() -> int:
     options.out.mkdir(parents=True, exist_ok=True)
 
     start = time.monotonic()
+    data = digits.load()
     with console.status("training the CNN"):
-        model, data = digits.train()
+        model = digits.train(data)
     with torch.no_grad():
         scores = model(data.test_images).numpy()
     float_accuracy = accuracy(scores, data.test_labels.numpy())

@@ -92,10 +92,17 @@ def elide(text: str) -> str:
     text = re.sub(r"\{-#.*?#-\}", "", text, flags=re.DOTALL)
     text = re.sub(r'dense<"0x[0-9A-Fa-f]+">', 'dense<"…">', text)
     text = re.sub(r"dense<\[[^<>]{60,}\]>", "dense<[…]>", text)
-    text = re.sub(r" loc\((?:[^()]|\([^()]*\))*\)$", "", text, flags=re.MULTILINE)
+    text = re.sub(r" loc\((?:[^()]|\([^()]*\))*\)", "", text)
     text = re.sub(r"^#loc.*\n", "", text, flags=re.MULTILINE)
     lines = (line.rstrip() for line in text.strip().split("\n"))
     return "\n".join(line if len(line) <= WIDTH else line[: WIDTH - 1] + "…" for line in lines)
+
+
+def cost(compiled: asic.Compiled) -> str:
+    """The report without what differs from run to run and machine to machine."""
+    text = str(compiled.report()).split("\nlayers")[0]
+    lines = (line.rstrip() for line in text.split("\n"))
+    return "\n".join(line for line in lines if "compiled in" not in line).strip("\n")
 
 
 def page() -> str:
@@ -105,7 +112,7 @@ def page() -> str:
     for phase, text in compiled.stages.items():
         language = "text" if phase == "program" else "mlir"
         parts.append(f"## {phase}\n\n{PHASES[phase]}\n\n```{language}\n{elide(text)}\n```\n")
-    parts.append(f"## What it costs\n\n```text\n{str(compiled.report()).strip()}\n```\n")
+    parts.append(f"## What it costs\n\n```text\n{cost(compiled)}\n```\n")
     return "\n".join(parts)
 
 

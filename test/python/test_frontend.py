@@ -321,3 +321,10 @@ def test_foreign_pt2e_model_imports() -> None:
     got = reference.run(program, (x,))
     step = max(abs(converted(x)).max().item() / 100, 1e-6)
     torch.testing.assert_close(got, converted(x), rtol=0, atol=2 * step)
+
+
+def test_example_input_may_be_a_view_of_a_larger_tensor():
+    images = torch.rand(5, 3, 8, 8)
+    model = torch.nn.Conv2d(3, 4, 3).eval()
+    imported = import_model(quantize(model, (images[:1],), [(images[:1],)]))
+    assert imported.ranges == {}

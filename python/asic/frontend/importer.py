@@ -263,8 +263,30 @@ def _to_linalg(program: ExportedProgram, root: str | None) -> Imported:
         in_spec=program.call_spec.in_spec,
         out_spec=program.call_spec.out_spec,
         sources=_sources(program, root),
-        ranges={str(s): (int(r.lower), int(r.upper)) for s, r in program.range_constraints.items()},
+        ranges=_ranges(program),
     )
+
+
+def _ranges(program: ExportedProgram) -> dict[str, tuple[int, int]]:
+    """Bounds of the symbols in the shapes of the inputs.
+
+    An example input that is a view of a larger tensor leaves symbols of that tensor
+    behind, without bounds; they are nobody's dimension.
+    """
+    values = (node.meta.get("val") for node in program.graph.nodes if node.op == "placeholder")
+    sizes: list[Any] = [size for v in values if isinstance(v, torch.Tensor) for size in v.shape]
+    symbols = {
+        symbol
+        for size in sizes
+        if isinstance(size, torch.SymInt)
+        for symbol in size.node.expr.free_symbols
+    }
+    limit = 2**63 - 1
+    return {
+        str(symbol): (int(bounds.lower), limit if bounds.upper > limit else int(bounds.upper))
+        for symbol, bounds in program.range_constraints.items()
+        if symbol in symbols
+    }
 
 
 def _name_arguments(
