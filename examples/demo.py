@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,6 +121,8 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=ROOT / "out")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
+    # torch.export's, about itself.
+    warnings.filterwarnings("ignore", category=FutureWarning)
 
     start = time.monotonic()
     data = digits.load()
