@@ -57,7 +57,8 @@ def run_target(target: str, model: torch.nn.Module, data: digits.Digits, folder:
     example = (data.train_images[:1],)
     calibration = [(image[None],) for image in data.train_images[:CALIBRATION_IMAGES]]
     quantized = quantize(model, example, calibration, target=target)
-    compiled = asic.compile(quantized, target=target)
+    options = asic.CompileOptions(source_root=str(ROOT))
+    compiled = asic.compile(quantized, target=target, options=options)
     program = folder / f"digits-{target}.asic"
     compiled.save(program)
 
@@ -121,6 +122,8 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=ROOT / "out")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
+    # The tensors are small: handing them to threads costs more than the work.
+    torch.set_num_threads(1)
     # torch.export's, about itself.
     warnings.filterwarnings("ignore", category=FutureWarning)
 
