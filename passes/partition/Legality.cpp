@@ -123,6 +123,18 @@ unsigned countMergedLoops(linalg::GenericOp op) {
 
 } // namespace
 
+/// The input that a factor of a product is, behind a zero point and a widening;
+/// null for anything computed, such as the square in a variance.
+static BlockArgument getFactor(Value value) {
+  if (auto zero = value.getDefiningOp<arith::SubIOp>();
+      zero && matchPattern(zero.getRhs(), m_Constant()))
+    value = zero.getLhs();
+  if (Operation *widen = value.getDefiningOp();
+      isa_and_nonnull<arith::ExtSIOp, arith::ExtUIOp, arith::ExtFOp>(widen))
+    value = widen->getOperand(0);
+  return dyn_cast<BlockArgument>(value);
+}
+
 bool isContraction(linalg::GenericOp op) {
   if (op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1 ||
       op.getNumReductionLoops() == 0)
@@ -133,8 +145,12 @@ bool isContraction(linalg::GenericOp op) {
     return false;
   for (bool swap : {false, true})
     if (add->getOperand(swap) == body->getArgument(2))
-      return isa_and_nonnull<arith::MulIOp, arith::MulFOp>(
-          add->getOperand(!swap).getDefiningOp());
+      if (Operation *product = add->getOperand(!swap).getDefiningOp();
+          isa_and_nonnull<arith::MulIOp, arith::MulFOp>(product)) {
+        BlockArgument a = getFactor(product->getOperand(0));
+        BlockArgument w = getFactor(product->getOperand(1));
+        return a && w && a != w;
+      }
   return false;
 }
 
