@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "passes/Passes.h"
+#include "passes/Support/ConstantGenerics.h"
 #include "passes/Support/Constants.h"
 #include "passes/Support/TensorBuilder.h"
 
@@ -39,26 +40,6 @@ struct FoldScalarInputs : OpRewritePattern<linalg::GenericOp> {
       return success();
     }
     return failure();
-  }
-};
-
-/// A generic that yields a constant is a fill.
-struct FoldConstantGeneric : OpRewritePattern<linalg::GenericOp> {
-  using OpRewritePattern::OpRewritePattern;
-
-  LogicalResult matchAndRewrite(linalg::GenericOp op,
-                                PatternRewriter &rewriter) const override {
-    if (!op.hasPureTensorSemantics() || op.getNumResults() != 1 ||
-        !isParallel(op))
-      return failure();
-    Value yielded = op.getBody()->getTerminator()->getOperand(0);
-    TypedAttr scalar;
-    if (!matchPattern(yielded, m_Constant(&scalar)))
-      return failure();
-    TensorBuilder b(op.getLoc(), rewriter);
-    ArrayRef<int64_t> shape = tensorType(op.getResult(0)).getShape();
-    rewriter.replaceOp(op, b.fill(shape, scalar));
-    return success();
   }
 };
 
@@ -117,8 +98,8 @@ struct FoldImportPass : mlir::asic::impl::FoldImportPassBase<FoldImportPass> {
 
     MLIRContext *context = &getContext();
     RewritePatternSet patterns(context);
-    patterns.add<FoldScalarInputs, FoldConstantGeneric, FoldUnitMapResults>(
-        context);
+    patterns.add<FoldScalarInputs, FoldUnitMapResults>(context);
+    populateConstantGenericPatterns(patterns);
     linalg::populateEraseUnusedOperandsAndResultsPatterns(patterns);
     for (StringRef name : {"linalg", "tensor", "arith"})
       if (Dialect *dialect = context->getLoadedDialect(name))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "passes/Passes.h"
+#include "passes/Support/ConstantGenerics.h"
 #include "passes/Support/TensorBuilder.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -207,6 +208,7 @@ struct FuseElementwisePass
       if (op.getDialectNamespace() == "arith")
         op.getCanonicalizationPatterns(patterns, context);
     patterns.add<FoldClampedRoundTrip>(context);
+    populateConstantGenericPatterns(patterns);
     GreedyRewriteConfig config;
     config.setUseTopDownTraversal(true);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns),
