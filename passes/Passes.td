@@ -169,7 +169,7 @@ def FoldBoundaryPass : Pass<"asic-fold-boundary", "ModuleOp"> {
     A generic on an input of `@main` that only permutes dimensions, quantizes or narrows floats, and one
     on a result that permutes, dequantizes or widens, becomes a
     `builtin.unrealized_conversion_cast` with the attribute `asic.boundary`: the
-    runtime does it while it copies the tensor. Afterwards such casts stand only between `@main`'s
+    runtime does it while it copies the tensor. Reshapes in between change places with it. Afterwards such casts stand only between `@main`'s
     arguments or results and the rest.
 
     ```mlir

@@ -5,6 +5,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
 
 namespace mlir::asic {
@@ -222,8 +223,99 @@ struct FoldBoundaryPass : impl::FoldBoundaryPassBase<FoldBoundaryPass> {
     return attrs.getDictionary(logical.getContext());
   }
 
+  static bool isReshape(Operation *op) {
+    return isa_and_nonnull<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(op);
+  }
+
+  /// The same reshape of `source`, whatever its elements are.
+  static Value cloneReshape(OpBuilder &builder, Operation *op, Value source) {
+    auto type = llvm::cast<RankedTensorType>(op->getResult(0).getType())
+                    .clone(getElementTypeOrSelf(source));
+    if (auto collapse = dyn_cast<tensor::CollapseShapeOp>(op))
+      return tensor::CollapseShapeOp::create(
+          builder, op->getLoc(), type, source,
+          collapse.getReassociationIndices());
+    return tensor::ExpandShapeOp::create(
+        builder, op->getLoc(), type, source,
+        llvm::cast<tensor::ExpandShapeOp>(op).getReassociationIndices());
+  }
+
+  /// A copy that converts elements where they are.
+  static bool isInPlace(linalg::GenericOp op) {
+    auto maps = op.getIndexingMapsArray();
+    return isCopy(op) && maps[0] == maps[1];
+  }
+
+  /// A quantization behind reshapes of an input moves in front of them.
+  void foldReshapedInput(BlockArgument argument, Value value,
+                         SmallVectorImpl<Operation *> &reshapes) {
+    for (Operation *user : llvm::make_early_inc_range(value.getUsers())) {
+      if (isReshape(user)) {
+        reshapes.push_back(user);
+        foldReshapedInput(argument, user->getResult(0), reshapes);
+        reshapes.pop_back();
+        if (user->use_empty())
+          user->erase();
+        continue;
+      }
+      auto op = dyn_cast<linalg::GenericOp>(user);
+      if (reshapes.empty() || !op || !isInPlace(op))
+        continue;
+      Type device = getElementTypeOrSelf(op.getResult(0));
+      auto chain = readChain(op);
+      auto quantize = chain ? matchQuantize(*chain, device) : std::nullopt;
+      if (!quantize)
+        continue;
+      OpBuilder builder(op);
+      auto logical = llvm::cast<RankedTensorType>(argument.getType());
+      auto identity =
+          llvm::to_vector(llvm::seq<int64_t>(0, logical.getRank()));
+      Value result = makeCast(builder, op.getLoc(), argument,
+                              logical.clone(device),
+                              makeBoundary(logical, identity, *quantize));
+      for (Operation *reshape : reshapes)
+        result = cloneReshape(builder, reshape, result);
+      op.getResult(0).replaceAllUsesWith(result);
+      op.erase();
+    }
+  }
+
+  /// A dequantization in front of reshapes of a result moves behind them.
+  void foldReshapedOutput(OpOperand &operand) {
+    SmallVector<Operation *> reshapes;
+    Value value = operand.get();
+    while (isReshape(value.getDefiningOp())) {
+      reshapes.push_back(value.getDefiningOp());
+      value = value.getDefiningOp()->getOperand(0);
+    }
+    auto op = value.getDefiningOp<linalg::GenericOp>();
+    if (reshapes.empty() || !op || !isInPlace(op))
+      return;
+    Value device = op.getDpsInputs()[0];
+    auto chain = readChain(op);
+    auto dequantize =
+        chain ? matchDequantize(*chain, getElementTypeOrSelf(device))
+              : std::nullopt;
+    if (!dequantize)
+      return;
+    OpBuilder builder(operand.getOwner());
+    for (Operation *reshape : llvm::reverse(reshapes))
+      device = cloneReshape(builder, reshape, device);
+    auto logical = llvm::cast<RankedTensorType>(operand.get().getType());
+    auto identity = llvm::to_vector(llvm::seq<int64_t>(0, logical.getRank()));
+    operand.set(makeCast(builder, op.getLoc(), device, logical,
+                         makeBoundary(logical, identity, *dequantize)));
+    for (Operation *reshape : reshapes)
+      if (reshape->use_empty())
+        reshape->erase();
+    if (op->use_empty())
+      op.erase();
+  }
+
   /// Replaces copies of an input by casts.
   void foldInput(BlockArgument argument) {
+    SmallVector<Operation *> reshapes;
+    foldReshapedInput(argument, argument, reshapes);
     for (Operation *user : llvm::make_early_inc_range(argument.getUsers())) {
       auto op = dyn_cast<linalg::GenericOp>(user);
       if (!op || !isCopy(op))
@@ -250,6 +342,7 @@ struct FoldBoundaryPass : impl::FoldBoundaryPassBase<FoldBoundaryPass> {
 
   /// Replaces the copy that makes a result by a cast.
   void foldOutput(OpOperand &operand) {
+    foldReshapedOutput(operand);
     auto op = operand.get().getDefiningOp<linalg::GenericOp>();
     if (!op || !isCopy(op) || isa<BlockArgument>(op.getDpsInputs()[0]))
       return;

@@ -84,3 +84,32 @@ func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
   } -> tensor<4xf32>
   return %y : tensor<4xf32>
 }
+
+// -----
+
+#id4 = affine_map<(d0, d1) -> (d0, d1)>
+
+// A reshape between the input and the quantization changes places with it.
+// CHECK-LABEL: func.func @main
+// CHECK: %[[Q:.*]] = builtin.unrealized_conversion_cast %{{.*}} : tensor<2x1x4xf32> to tensor<2x1x4xi8>
+// CHECK: %[[R:.*]] = tensor.collapse_shape %[[Q]] {{\[\[}}0, 1], [2]] : tensor<2x1x4xi8> into tensor<2x4xi8>
+// CHECK: return %[[R]]
+func.func @main(%x: tensor<2x1x4xf32>) -> tensor<2x4xi8> {
+  %inverse = arith.constant 4.0 : f32
+  %lo = arith.constant -1.28e+02 : f32
+  %hi = arith.constant 1.27e+02 : f32
+  %e = tensor.empty() : tensor<2x4xi8>
+  %r = tensor.collapse_shape %x [[0, 1], [2]] : tensor<2x1x4xf32> into tensor<2x4xf32>
+  %q = linalg.generic {indexing_maps = [#id4, #id4], iterator_types = ["parallel", "parallel"]}
+      ins(%r : tensor<2x4xf32>) outs(%e : tensor<2x4xi8>) {
+  ^bb0(%a: f32, %b: i8):
+    %0 = arith.mulf %a, %inverse : f32
+    %1 = math.roundeven %0 : f32
+    %2 = arith.maximumf %1, %lo : f32
+    %3 = arith.minimumf %2, %hi : f32
+    %4 = arith.fptosi %3 : f32 to i32
+    %5 = arith.trunci %4 : i32 to i8
+    linalg.yield %5 : i8
+  } -> tensor<2x4xi8>
+  return %q : tensor<2x4xi8>
+}
