@@ -114,7 +114,8 @@ OwningOpRef<ModuleOp> Compilation::parse() {
     return nullptr;
   // Names in the text are bound to the caller's bytes.
   bindWeights(context.get(), request.weights);
-  if (request.options.hostOnly)
+  // A host module may still take the arithmetic of a target.
+  if (request.options.hostOnly && request.target.empty())
     return module;
   std::vector<::asic::TargetDiagnostic> problems;
   std::optional<::asic::TargetModel> target =

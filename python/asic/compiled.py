@@ -261,7 +261,7 @@ class Compiled:
         return outputs
 
     def on_host(self) -> Compiled:
-        """The same model compiled for this computer, integers and all.
+        """The same model compiled for this computer, with the target's arithmetic.
 
         Raises:
             ProgramError: the model was loaded from a file, which holds only programs.
@@ -273,7 +273,7 @@ class Compiled:
                 "expected a model that was compiled in this process, got one from a file; "
                 "compile it again"
             )
-        return compile_source(self.source, None)
+        return compile_source(self.source, None, arithmetic=self.target)
 
     def report(self) -> Report:
         """Where every cycle and byte goes."""

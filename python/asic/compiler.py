@@ -111,9 +111,13 @@ def compile_source(
     fallback: str = "host",
     options: CompileOptions | None = None,
     *,
+    arithmetic: Target | None = None,
     start: float | None = None,
 ) -> Compiled:
-    """Compiles an imported model; `target` None means this computer."""
+    """Compiles an imported model; `target` None means this computer.
+
+    `arithmetic` is the target whose rounding and formats this computer then follows.
+    """
     from asic.compiled import Compiled
 
     options = options or CompileOptions()
@@ -122,7 +126,7 @@ def compile_source(
     compilation = _core.Compilation(
         text=source.text,
         weights={name: raw(np.ascontiguousarray(a)) for name, a in source.weights.items()},
-        target="" if target is None else target.canonical_json,
+        target="" if (model := target or arithmetic) is None else model.canonical_json,
         file_name=source.file_name,
         host_only=target is None,
         fallback_is_error=fallback == "error",

@@ -45,7 +45,7 @@ class CompileError(AsicError):
     def __str__(self) -> str:
         text = f"[{self.phase}] {super().__str__()}"
         if self.reproducer is not None:
-            text += f"\nreplay with: asic-opt {self.reproducer}"
+            text += f"\nreplay with: asic-opt --run-reproducer {self.reproducer}"
         return text
 
 
