@@ -68,7 +68,8 @@ private:
   unsigned nextValue = 7;
   SmallVector<VirtualOp> ops;
   DenseMap<Value, unsigned> values;
-  DenseMap<uint32_t, unsigned> constants;
+  /// Keyed by 64 bits: a dense map keeps two of the 32-bit keys for itself.
+  DenseMap<uint64_t, unsigned> constants;
   /// Streams that the body reads.
   unsigned inMask = 0;
 };

@@ -5,6 +5,8 @@
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
+#include <map>
+
 using namespace mlir;
 using namespace mlir::asic;
 
@@ -153,7 +155,7 @@ FailureOr<std::vector<Group>>
 mlir::asic::readGroups(func::FuncOp function,
                        const ::asic::TargetModel &target) {
   std::vector<Group> groups;
-  DenseMap<int64_t, size_t> byNumber;
+  std::map<int64_t, size_t> byNumber;
   for (Operation &op : llvm::reverse(function.getBody().front())) {
     auto number = op.getAttrOfType<IntegerAttr>(kGroupAttrName);
     auto generic = dyn_cast<linalg::GenericOp>(op);

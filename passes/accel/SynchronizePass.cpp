@@ -119,6 +119,7 @@ private:
   using Clock = SmallVector<unsigned, 8>;
 
   LogicalResult checkAddresses();
+  LogicalResult checkLifetimes();
   LogicalResult checkSlots(Operation *op, StringRef name);
   LogicalResult takeWaits(unsigned position, Clock &clock);
   LogicalResult addPosts(unsigned position);
@@ -164,6 +165,59 @@ LogicalResult ScheduleVerifier::checkAddresses() {
              << stringifySpace(buffer.space) << " of " << capacity
              << " bytes, got one that ends at "
              << buffer.address + buffer.bytes;
+  }
+  return success();
+}
+
+/// Buffers that are alive at the same time share no bytes. Constants of one
+/// value may.
+LogicalResult ScheduleVerifier::checkLifetimes() {
+  std::vector<SmallVector<unsigned, 2>> first(model.ops.size()),
+      last(model.ops.size());
+  for (auto [number, buffer] : llvm::enumerate(model.buffers)) {
+    if (buffer.firstUse < 0 || buffer.bytes == 0)
+      continue;
+    bool outlives = buffer.space == Space::dram &&
+                    !buffer.value.getDefiningOp<memref::AllocOp>();
+    first[outlives ? 0 : buffer.firstUse].push_back(number);
+    last[outlives ? model.ops.size() - 1 : buffer.lastUse].push_back(number);
+  }
+  // Living buffers by space and address.
+  std::map<std::pair<Space, int64_t>, unsigned> living;
+  auto keyOf = [&](unsigned number) {
+    const ScheduleBuffer &buffer = model.buffers[number];
+    return std::pair(buffer.space, buffer.address);
+  };
+  auto overlap = [&](unsigned a, unsigned b) {
+    const ScheduleBuffer &one = model.buffers[a], &other = model.buffers[b];
+    bool isShared = one.address == other.address && !one.isWritten &&
+                    !other.isWritten;
+    return one.space == other.space && !isShared &&
+           one.address < other.address + other.bytes &&
+           other.address < one.address + one.bytes;
+  };
+  for (unsigned position = 0; position < model.ops.size(); ++position) {
+    for (unsigned number : first[position]) {
+      auto next = living.lower_bound(keyOf(number));
+      SmallVector<unsigned, 2> neighbours;
+      if (next != living.end())
+        neighbours.push_back(next->second);
+      if (next != living.begin())
+        neighbours.push_back(std::prev(next)->second);
+      for (unsigned neighbour : neighbours)
+        if (overlap(number, neighbour))
+          return opAt(position)->emitOpError("expected buffers with bytes of "
+                                             "their own, got one at ")
+                 << stringifySpace(model.buffers[number].space) << " address "
+                 << model.buffers[number].address
+                 << " that overlaps one in use, at address "
+                 << model.buffers[neighbour].address;
+      living[keyOf(number)] = number;
+    }
+    for (unsigned number : last[position])
+      if (auto it = living.find(keyOf(number));
+          it != living.end() && it->second == number)
+        living.erase(it);
   }
   return success();
 }
@@ -227,7 +281,7 @@ LogicalResult ScheduleVerifier::addPosts(unsigned position) {
 }
 
 LogicalResult ScheduleVerifier::run() {
-  if (failed(checkAddresses()))
+  if (failed(checkAddresses()) || failed(checkLifetimes()))
     return failure();
   std::vector<SmallVector<unsigned, 4>> dependences =
       findDependences(model, scheduled.stream, scheduled.engines);

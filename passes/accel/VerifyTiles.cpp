@@ -10,6 +10,8 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
 
+#include <set>
+
 namespace mlir::asic {
 #define GEN_PASS_DEF_VERIFYPLANPASS
 #define GEN_PASS_DEF_VERIFYTILEPASS
@@ -50,7 +52,7 @@ static LogicalResult verifyPlan(linalg::GenericOp op, PlanAttr plan) {
 
 /// Every group has one plan, and every member a group.
 static LogicalResult verifyPlans(func::FuncOp function) {
-  DenseSet<int64_t> planned, used;
+  std::set<int64_t> planned, used;
   for (auto op : function.getOps<linalg::GenericOp>()) {
     if (isAbsorbed(op))
       continue;
@@ -70,7 +72,7 @@ static LogicalResult verifyPlans(func::FuncOp function) {
       return failure();
   }
   for (int64_t number : used)
-    if (!planned.contains(number))
+    if (!planned.count(number))
       return function.emitOpError("expected a plan for group ") << number;
   return success();
 }

@@ -106,3 +106,31 @@ func.func @floats(%unused: memref<4xi8, #asic.space<dram>>) {
   }
   return
 }
+
+// -----
+
+#sram = #asic.space<sram>
+#id = affine_map<(i) -> (i)>
+
+// Every 32-bit pattern is a constant like any other, all ones included.
+// CHECK-LABEL: isa.program @all_ones_program
+// CHECK: isa.lane_program 0 in [r0] out r{{[0-9]+}} {
+// CHECK-NEXT: const [[ONE:r[0-9]+]], imm 4294967295
+// CHECK-NEXT: subi [[A:r[0-9]+]], r0, [[ONE]]
+// CHECK-NEXT: const [[TWO:r[0-9]+]], imm 4294967294
+// CHECK-NEXT: xori {{r[0-9]+}}, [[A]], [[TWO]]
+// CHECK-NEXT: }
+func.func @all_ones(%unused: memref<4xi8, #asic.space<dram>>) {
+  %a = memref.alloc() {asic.address = 0 : i64} : memref<64xi32, #sram>
+  %b = memref.alloc() {asic.address = 256 : i64} : memref<64xi32, #sram>
+  asic.map ins(%a : memref<64xi32, #sram>) outs(%b : memref<64xi32, #sram>)
+    attributes {engine = 2 : i64, indexing_maps = [#id, #id], iterator_types = ["parallel"]} {
+  ^bb0(%v: i32):
+    %one = arith.constant -1 : i32
+    %two = arith.constant -2 : i32
+    %d = arith.subi %v, %one : i32
+    %x = arith.xori %d, %two : i32
+    asic.yield %x : i32
+  }
+  return
+}

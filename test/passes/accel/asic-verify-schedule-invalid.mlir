@@ -64,3 +64,15 @@ func.func @outside(%x: memref<64xi8, #asic.space<dram>>) {
   asic.copy %x, %a {engine = 3 : i64} : memref<64xi8, #asic.space<dram>> to memref<64xi8, #asic.space<sram>>
   return
 }
+
+// -----
+
+func.func @shared_bytes(%x: memref<64xi8, #asic.space<dram>>, %y: memref<64xi8, #asic.space<dram>>) {
+  %a = memref.alloc() {asic.address = 0 : i64} : memref<64xi8, #asic.space<sram>>
+  %b = memref.alloc() {asic.address = 32 : i64} : memref<64xi8, #asic.space<sram>>
+  asic.copy %x, %a {engine = 3 : i64} : memref<64xi8, #asic.space<dram>> to memref<64xi8, #asic.space<sram>>
+  // expected-error @+1 {{expected buffers with bytes of their own, got one at sram address 32 that overlaps one in use, at address 0}}
+  asic.copy %x, %b {engine = 3 : i64} : memref<64xi8, #asic.space<dram>> to memref<64xi8, #asic.space<sram>>
+  asic.copy %a, %y {engine = 3 : i64} : memref<64xi8, #asic.space<sram>> to memref<64xi8, #asic.space<dram>>
+  return
+}
