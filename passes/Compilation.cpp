@@ -203,7 +203,10 @@ bool Compilation::run(InterruptFn interrupt) {
     failedPhase = "import";
     return false;
   }
-  readBorder(*module);
+  if (!readBorder(*module)) {
+    failedPhase = "import";
+    return false;
+  }
   if (!runPhases(*module, request.until, /*isReplay=*/false))
     return false;
   // Stopped early: there is nothing to run.
@@ -216,10 +219,10 @@ bool Compilation::run(InterruptFn interrupt) {
   return true;
 }
 
-void Compilation::readBorder(ModuleOp module) {
+bool Compilation::readBorder(ModuleOp module) {
   auto main = module.lookupSymbol<func::FuncOp>(kEntryName);
   if (!main)
-    return;
+    return true;
   for (unsigned i = 0; i < main.getNumArguments(); ++i)
     if (auto type = dyn_cast<RankedTensorType>(main.getArgumentTypes()[i]))
       inputs.push_back(
@@ -232,6 +235,16 @@ void Compilation::readBorder(ModuleOp module) {
           {nameOr(main.getResultAttrOfType<StringAttr>(i, kNameAttrName),
                   "output", i),
            describeTensor(type)});
+  for (const auto *border : {&inputs, &outputs}) {
+    llvm::StringSet<> names;
+    for (const auto &tensor : *border)
+      if (!names.insert(tensor.name).second) {
+        report("expected names of their own for inputs and for outputs, got '" +
+               tensor.name + "' twice");
+        return false;
+      }
+  }
+  return true;
 }
 
 void Compilation::readPartition(ModuleOp module) {

@@ -102,7 +102,7 @@ public:
 private:
   OwningOpRef<ModuleOp> parse();
   bool runPhases(ModuleOp module, StringRef until, bool isReplay);
-  void readBorder(ModuleOp module);
+  bool readBorder(ModuleOp module);
   void readPartition(ModuleOp module);
   void readSteps(ModuleOp module);
   void readFallbacks(ModuleOp module);

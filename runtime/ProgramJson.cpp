@@ -4,7 +4,7 @@
 #include "runtime/DType.h"
 #include "runtime/isa/Support.h"
 
-#include "llvm/ADT/StringSet.h"
+#include "llvm/ADT/StringMap.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <cmath>
@@ -270,14 +270,20 @@ static Error readTensors(const json::Object &object, StringRef key,
   const json::Array *array = object.getArray(key);
   if (!array)
     return missing(key, "a list");
-  llvm::StringSet<> names;
+  llvm::StringMap<size_t> names;
   for (const json::Value &element : *array) {
     auto tensor = readTensor(element);
     if (!tensor)
       return tensor.takeError();
-    if (!names.insert(tensor->name).second)
-      return makeError("expected unique names in " + key + ", got '" +
+    auto [first, isNew] = names.try_emplace(tensor->name, tensors.size());
+    // One array may lie in memory in several forms.
+    if (!isNew && key == "outputs")
+      return makeError("expected unique names in outputs, got '" +
                        tensor->name + "' twice");
+    if (!isNew && (tensors[first->second].shape != tensor->shape ||
+                   tensors[first->second].dtype != tensor->dtype))
+      return makeError("expected forms of input '" + tensor->name +
+                       "' with one shape and dtype, got two");
     tensors.push_back(std::move(*tensor));
   }
   return Error::success();

@@ -12,6 +12,7 @@
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "llvm/ADT/SetVector.h"
+#include "llvm/ADT/StringSet.h"
 
 #include <functional>
 
@@ -77,6 +78,7 @@ private:
   void forEachNeighbour(Operation *op, function_ref<void(Operation *)> fn);
   void outline(Region &region, StringRef name);
   std::string nameOf(Value value);
+  void collectUserNames();
   void setBorder(func::FuncOp func, ArrayRef<Value> inputs,
                  ArrayRef<Value> outputs, Side side);
 
@@ -85,6 +87,7 @@ private:
   DenseMap<Operation *, Side> sides;
   SmallVector<Region> regions;
   unsigned numTemporaries = 0;
+  StringSet<> userNames;
 };
 
 /// The op of @main that makes `value` in a region; null for arguments, shared ops
@@ -321,7 +324,22 @@ std::string Partitioner::nameOf(Value value) {
             result->getOperandNumber(), kNameAttrName))
       return name.str();
   }
-  return "t" + std::to_string(numTemporaries++);
+  if (userNames.empty())
+    collectUserNames();
+  std::string name;
+  do
+    name = "t" + std::to_string(numTemporaries++);
+  while (userNames.contains(name));
+  return name;
+}
+
+void Partitioner::collectUserNames() {
+  for (unsigned i = 0; i < main.getNumArguments(); ++i)
+    if (auto name = main.getArgAttrOfType<StringAttr>(i, kNameAttrName))
+      userNames.insert(name);
+  for (unsigned i = 0; i < main.getNumResults(); ++i)
+    if (auto name = main.getResultAttrOfType<StringAttr>(i, kNameAttrName))
+      userNames.insert(name);
 }
 
 /// Names and, on the accelerator, conversions of a region function's arguments

@@ -79,19 +79,24 @@ def verify(
         reference: what is right: a PyTorch model or another `Compiled`. None takes the
             model compiled for this computer and, for a quantised one, the exact integer
             reference in PyTorch.
-        rtol, atol: as `numpy.allclose`; None asks for equal bits of a quantised model and
-            allows 1e-3 of a float model, whose sums may be ordered differently.
+        rtol, atol: as `numpy.allclose`. None asks for equal bits of a model that computes
+            in integers. Float sums may be ordered and float functions be rounded
+            differently, so that a float model is allowed 1e-3, and one of both kinds the
+            hundredth part of the largest magnitude of an output: a float value on the
+            border between two int8 codes moves by one step of 1/255.
 
     Raises:
         ProgramError: there is nothing to compare with.
     """
     references = _references(compiled) if reference is None else {"reference": reference}
-    exact = compiled.source is not None and compiled.source.program is not None
-    rtol = rtol if rtol is not None else 0.0 if exact else 1e-3
-    atol = atol if atol is not None else 0.0 if exact else 1e-3
     samples = [item if isinstance(item, tuple) else (item,) for item in data]
     if not samples:
         raise ProgramError("expected data to compare on, got none; pass input tuples")
+    kind = _arithmetic(compiled, samples[0])
+    default = 1e-3 if kind == "float" else 0.0
+    rtol = default if rtol is None else rtol
+    relative = 0.01 if kind == "mixed" and atol is None else 0.0
+    atol = default if atol is None else atol
     error, signal, first = 0.0, 0.0, None
     for number, args in enumerate(samples):
         actual = _leaves(compiled(*args))
@@ -102,11 +107,29 @@ def verify(
             for name, want, got in zip(compiled.output_names, expected, actual, strict=True):
                 error += float(np.sum((want.astype(np.float64) - got.astype(np.float64)) ** 2))
                 signal += float(np.sum(want.astype(np.float64) ** 2))
-                first = first or _compare(title, number, name, want, got, rtol, atol)
+                bound = atol + relative * _magnitude(want)
+                first = first or _compare(title, number, name, want, got, rtol, bound)
     sqnr = 10 * np.log10(signal / error) if error > 0 and signal > 0 else float("inf")
     outcome = Verification(len(samples), tuple(references), first, float(sqnr))
     print(outcome)
     return outcome
+
+
+def _arithmetic(compiled: Compiled, args: tuple[Any, ...]) -> str:
+    """"integer", "float", or "mixed" when a quantised model computes in float, too."""
+    if compiled.source is None or compiled.source.program is None:
+        return "float"
+    from asic.quantization.reference import Reference
+
+    exact = Reference(compiled.source.program)
+    _call(exact, args)
+    return "mixed" if exact.float_operations else "integer"
+
+
+def _magnitude(array: Array) -> float:
+    """The largest finite absolute value; 0 when there is none."""
+    values = np.abs(array[np.isfinite(array)].astype(np.float64))
+    return float(values.max()) if values.size else 0.0
 
 
 def _references(compiled: Compiled) -> dict[str, Callable[..., Any]]:

@@ -121,7 +121,12 @@ def run(
 
 
 class Reference:
-    """The program prepared for repeated runs; see `run`."""
+    """The program prepared for repeated runs; see `run`.
+
+    Attributes:
+        float_operations: names of the nodes that computed in float in the last run; where
+            there are none the outputs are exact.
+    """
 
     def __init__(self, program: ExportedProgram, rounding: str = "sr") -> None:
         if rounding not in numerics.ROUNDINGS:
@@ -134,6 +139,7 @@ class Reference:
             program = normalize(program, args, kwargs)
         self.program = program
         self.rounding = rounding
+        self.float_operations: tuple[str, ...] = ()
         signature = program.graph_signature
         state = {**program.constants, **program.state_dict}
         names = {
@@ -147,6 +153,7 @@ class Reference:
     def __call__(self, *inputs: Any, record: dict[str, Tensor] | None = None) -> Any:
         leaves = pytree.tree_leaves((inputs, {}))
         values: dict[Node, Value] = {}
+        self.float_operations = ()
         feeds = dict(zip(self._inputs, leaves, strict=True))
         with torch.no_grad():
             for node in self.program.graph.nodes:
@@ -193,7 +200,11 @@ class Reference:
             result = self._concat(node, values)
         elif target in MOVEMENT and MOVEMENT[target](node):
             result = _move(node, values)
-        return _float_op(node, values) if result is None else result
+        if result is not None:
+            return result
+        if target not in MOVEMENT and target is not operator.getitem:
+            self.float_operations += (node.name,)
+        return _float_op(node, values)
 
     def _rescale(self, t: Tensor, r: float | Tensor, axis: int = 0) -> Tensor:
         return numerics.rescale(t, r, self.rounding, axis)
