@@ -188,9 +188,16 @@ def test_forged_io(change, part):
     assert part in refusal(replace_section(sample(), "io", content))
 
 
-def test_names_are_unique():
-    content = json.dumps({"inputs": [tensor("x", 0, 1)] * 2, "outputs": []}).encode()
+def test_output_names_are_unique():
+    content = json.dumps({"inputs": [], "outputs": [tensor("x", 0, 1)] * 2}).encode()
     assert "twice" in refusal(replace_section(sample(), "io", content))
+
+
+def test_forms_of_an_input_are_of_one_array():
+    other = tensor("x", 0, 1) | {"shape": [2]}
+    other["strides"] = [1]
+    content = json.dumps({"inputs": [tensor("x", 0, 1), other], "outputs": []}).encode()
+    assert "one shape and dtype" in refusal(replace_section(sample(), "io", content))
 
 
 def test_seeded_fuzz_of_resealed_bytes():
