@@ -445,8 +445,9 @@ struct SinkThroughCollapse : OpRewritePattern<tensor::CollapseShapeOp> {
 };
 
 /// For markers and elementwise ops of one input: op(expand(x)) becomes expand(op(x)), so that
-/// reshapes meet; op(collapse(transpose(x))) becomes collapse(op(transpose(x))), so
-/// that flattening a channels-last tensor meets the contraction.
+/// reshapes meet; op(collapse(x)) becomes collapse(op(x)) where x is a transposition, so
+/// that flattening a channels-last tensor meets the contraction, or a reduction, so that
+/// the op is computed with it.
 struct MoveReshapeBelow : RewritePattern {
   explicit MoveReshapeBelow(MLIRContext *context)
       : RewritePattern(MatchAnyOpTypeTag(), /*benefit=*/1, context) {}
@@ -459,7 +460,8 @@ struct MoveReshapeBelow : RewritePattern {
     if (!isa_and_nonnull<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(
             reshape) ||
         (isa<tensor::CollapseShapeOp>(reshape) &&
-         !sinkable(reshape->getOperand(0))))
+         !sinkable(reshape->getOperand(0)) &&
+         !isSoleReduction(reshape->getOperand(0))))
       return failure();
     TensorBuilder b(op->getLoc(), rewriter);
     Value source = reshape->getOperand(0);
@@ -498,6 +500,11 @@ private:
                         [](AffineMap map) { return map.isIdentity(); }) &&
            generic.getDpsInits().front().getDefiningOp<tensor::EmptyOp>() &&
            generic.getBody()->getOps<linalg::IndexOp>().empty();
+  }
+
+  static bool isSoleReduction(Value value) {
+    auto generic = value.getDefiningOp<linalg::GenericOp>();
+    return generic && value.hasOneUse() && !isParallel(generic);
   }
 
   static Value rebuildUnary(TensorBuilder &b, linalg::GenericOp op, Value input,

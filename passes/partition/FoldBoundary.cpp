@@ -266,6 +266,8 @@ struct FoldBoundaryPass : impl::FoldBoundaryPassBase<FoldBoundaryPass> {
       auto quantize = chain ? matchQuantize(*chain, device) : std::nullopt;
       if (!quantize)
         continue;
+      if (onlyResult(op))
+        continue;
       OpBuilder builder(op);
       auto logical = llvm::cast<RankedTensorType>(argument.getType());
       auto identity =
@@ -275,9 +277,25 @@ struct FoldBoundaryPass : impl::FoldBoundaryPassBase<FoldBoundaryPass> {
                               makeBoundary(logical, identity, *quantize));
       for (Operation *reshape : reshapes)
         result = cloneReshape(builder, reshape, result);
-      op.getResult(0).replaceAllUsesWith(result);
-      op.erase();
+      replaceInside(op, result);
     }
+  }
+
+  /// Whether nothing inside the network reads the copy.
+  static bool onlyResult(linalg::GenericOp op) {
+    return llvm::all_of(op->getUsers(), [](Operation *reader) {
+      return reader->hasTrait<OpTrait::IsTerminator>();
+    });
+  }
+
+  /// Replaces uses of a copy's result but for those that are the network's
+  /// results: nothing would be left to do the conversion.
+  static void replaceInside(linalg::GenericOp op, Value value) {
+    op.getResult(0).replaceUsesWithIf(value, [](OpOperand &use) {
+      return !use.getOwner()->hasTrait<OpTrait::IsTerminator>();
+    });
+    if (op->use_empty())
+      op.erase();
   }
 
   /// A dequantization in front of reshapes of a result moves behind them.
@@ -292,6 +310,8 @@ struct FoldBoundaryPass : impl::FoldBoundaryPassBase<FoldBoundaryPass> {
     if (reshapes.empty() || !op || !isInPlace(op))
       return;
     Value device = op.getDpsInputs()[0];
+    if (isInput(device))
+      return;
     auto chain = readChain(op);
     auto dequantize =
         chain ? matchDequantize(*chain, getElementTypeOrSelf(device))
@@ -329,22 +349,30 @@ struct FoldBoundaryPass : impl::FoldBoundaryPassBase<FoldBoundaryPass> {
         conversion = *quantize;
       else if (!chain->empty() && !isFloatCast<arith::TruncFOp>(*chain))
         continue;
+      if (onlyResult(op))
+        continue;
       auto maps = op.getIndexingMapsArray();
       OpBuilder builder(op);
       Value converted = makeCast(
           builder, op.getLoc(), argument, op.getResult(0).getType(),
           makeBoundary(llvm::cast<RankedTensorType>(argument.getType()),
                        permutation(maps[1], maps[0]), conversion));
-      op.getResult(0).replaceAllUsesWith(converted);
-      op.erase();
+      replaceInside(op, converted);
     }
+  }
+
+  /// An input of the network, converted or not.
+  static bool isInput(Value value) {
+    if (auto cast = value.getDefiningOp<UnrealizedConversionCastOp>())
+      value = cast.getOperand(0);
+    return isa<BlockArgument>(value);
   }
 
   /// Replaces the copy that makes a result by a cast.
   void foldOutput(OpOperand &operand) {
     foldReshapedOutput(operand);
     auto op = operand.get().getDefiningOp<linalg::GenericOp>();
-    if (!op || !isCopy(op) || isa<BlockArgument>(op.getDpsInputs()[0]))
+    if (!op || !isCopy(op) || isInput(op.getDpsInputs()[0]))
       return;
     std::optional<SmallVector<Step>> chain = readChain(op);
     if (!chain)

@@ -84,16 +84,15 @@ StringRef laneMnemonic(StringRef op) {
       .Default("?");
 }
 
-/// Loops left after loops that all maps walk together are merged and loops
-/// of one iteration are dropped.
-unsigned countMergedLoops(linalg::GenericOp op) {
+/// Reductions of more than one step that no neighbour with the same strides in all
+/// operands takes in. Parallel loops are no limit: the map is split along them.
+unsigned countReductionLoops(linalg::GenericOp op) {
   SmallVector<int64_t> extents = op.getStaticLoopRanges();
   SmallVector<AffineMap> maps = op.getIndexingMapsArray();
-  auto iterators = op.getIteratorTypesArray();
   SmallVector<unsigned> loops;
-  for (unsigned i = 0; i < extents.size(); ++i)
-    if (extents[i] != 1)
-      loops.push_back(i);
+  for (auto [loop, type] : llvm::enumerate(op.getIteratorTypesArray()))
+    if (type == utils::IteratorType::reduction && extents[loop] != 1)
+      loops.push_back(loop);
   // Loops i, j merge when every map that knows one has them as neighbours.
   auto adjacent = [&](AffineMap map, unsigned i, unsigned j) {
     std::optional<unsigned> at;
@@ -112,12 +111,11 @@ unsigned countMergedLoops(linalg::GenericOp op) {
     return !at || *at == map.getNumResults();
   };
   unsigned count = loops.size();
-  for (unsigned n = 1; n < loops.size(); ++n) {
-    unsigned i = loops[n - 1], j = loops[n];
-    if (iterators[i] == iterators[j] &&
-        llvm::all_of(maps, [&](AffineMap m) { return adjacent(m, i, j); }))
+  for (unsigned n = 1; n < loops.size(); ++n)
+    if (llvm::all_of(maps, [&](AffineMap map) {
+          return adjacent(map, loops[n - 1], loops[n]);
+        }))
       --count;
-  }
   return count;
 }
 
@@ -257,9 +255,9 @@ Refusal Legality::checkMap(linalg::GenericOp op) const {
                          "operation",
                          kMapInputs, op.getNumDpsInputs())
         .str();
-  if (unsigned loops = countMergedLoops(op); loops > kMapLoops)
-    return llvm::formatv("expected at most {0} loops, got {1}; reshape the "
-                         "tensors to fewer dimensions",
+  if (unsigned loops = countReductionLoops(op); loops > kMapLoops)
+    return llvm::formatv("expected at most {0} reduction loops, got {1}; "
+                         "reduce fewer dimensions at once",
                          kMapLoops, loops)
         .str();
   for (Value value : op->getOperands()) {

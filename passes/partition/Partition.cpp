@@ -3,6 +3,7 @@
 
 #include "passes/Passes.h"
 #include "passes/Support/Target.h"
+#include "passes/partition/Boundary.h"
 #include "passes/partition/Legality.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -54,10 +55,6 @@ bool isShared(Operation *op) {
          });
 }
 
-bool isBorderCast(Operation *op) {
-  return isa<UnrealizedConversionCastOp>(op) && op->hasAttr(kBoundaryAttrName);
-}
-
 /// Ops outside any region: shared ones, border casts and the return.
 bool isOutside(Operation *op) {
   return isShared(op) || isBorderCast(op) || op->hasTrait<OpTrait::IsTerminator>();
@@ -75,6 +72,7 @@ public:
 
 private:
   void moveCheapIslands();
+  void convertHostBorders();
   void forEachNeighbour(Operation *op, function_ref<void(Operation *)> fn);
   void outline(Region &region, StringRef name);
   std::string nameOf(Value value);
@@ -141,7 +139,36 @@ LogicalResult Partitioner::assignSides(bool fallbackIsError) {
   if (refused && fallbackIsError)
     return failure();
   moveCheapIslands();
+  convertHostBorders();
   return success();
+}
+
+/// The runtime converts at the accelerator's borders only: the host's readers and
+/// results get the conversion as ops.
+void Partitioner::convertHostBorders() {
+  auto isHostOp = [&](Operation *op) {
+    auto it = sides.find(topLevel(op, main));
+    return it != sides.end() && it->second == Side::host;
+  };
+  for (Operation &op : llvm::make_early_inc_range(main.getBody().front())) {
+    if (!isBorderCast(&op))
+      continue;
+    Operation *producer = op.getOperand(0).getDefiningOp();
+    bool isResult = producer && isHostOp(producer);
+    if (!isResult && llvm::none_of(op.getUsers(), isHostOp))
+      continue;
+    Operation *before = op.getPrevNode();
+    Value value = materializeBoundary(cast<UnrealizedConversionCastOp>(op));
+    for (Operation *made = before ? before->getNextNode() : &op.getBlock()->front();
+         made != &op; made = made->getNextNode())
+      if (!isOutside(made))
+        sides[made] = Side::host;
+    op.getResult(0).replaceUsesWithIf(value, [&](OpOperand &use) {
+      return isResult || isHostOp(use.getOwner());
+    });
+    if (op.use_empty())
+      op.erase();
+  }
 }
 
 void Partitioner::forEachNeighbour(Operation *op,

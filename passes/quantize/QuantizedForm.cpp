@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "passes/quantize/QuantizedForm.h"
 #include "passes/Support/Constants.h"
-#include "passes/quantize/ScalarBodies.h"
+#include "passes/Support/ScalarBodies.h"
 #include "target/Rescale.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -233,7 +233,7 @@ FormBuilder::Result FormBuilder::buildSum(linalg::GenericOp op) {
   QuantizedForm result;
   result.value = sum;
   result.scales = form.scales;
-  result.pending = result.needsDivisor = true;
+  result.pending = result.isSum = true;
   return result;
 }
 
@@ -339,10 +339,10 @@ FormBuilder::Result FormBuilder::buildClampOrAverage(linalg::GenericOp op) {
     return std::nullopt;
   QuantizedForm form = *found;
   if (divisor) {
-    if (!form.needsDivisor || !(*divisor > 0))
+    if (!form.isSum || form.isClamped() || !(*divisor > 0))
       return refuse(op, "expected the division of a sum by its window's size");
     form.divisor = *divisor;
-    form.needsDivisor = false;
+    form.isSum = false;
     return form;
   }
   form.pending = true;
@@ -398,7 +398,7 @@ Value FormBuilder::moveValue(Operation *op, Value input) {
 }
 
 FormBuilder::Result FormBuilder::buildMovement(linalg::GenericOp op) {
-  const QuantizedForm *found = codes(op, 0);
+  const QuantizedForm *found = getForm(op->getOperand(0));
   if (!found)
     return std::nullopt;
   QuantizedForm form = *found;
@@ -411,14 +411,17 @@ FormBuilder::Result FormBuilder::buildMovement(linalg::GenericOp op) {
 }
 
 FormBuilder::Result FormBuilder::buildReshape(Operation *op) {
-  const QuantizedForm *found = codes(op, 0);
+  const QuantizedForm *found = getForm(op->getOperand(0));
   if (!found)
     return std::nullopt;
   QuantizedForm form = *found;
   SmallVector<int64_t> axes;
   if (auto expand = dyn_cast<tensor::ExpandShapeOp>(op)) {
+    SmallVector<ReassociationIndices> groups = expand.getReassociationIndices();
     for (int64_t axis : form.axes)
-      llvm::append_range(axes, expand.getReassociationIndices()[axis]);
+      for (int64_t dim : groups[axis])
+        if (expand.getResultType().getDimSize(dim) != 1)
+          axes.push_back(dim);
   } else if (!form.isPerTensor()) {
     auto collapse = cast<tensor::CollapseShapeOp>(op);
     for (auto [index, group] :
@@ -427,16 +430,15 @@ FormBuilder::Result FormBuilder::buildReshape(Operation *op) {
       for (int64_t dim : group)
         if (collapse.getSrcType().getDimSize(dim) != 1)
           dims.push_back(dim);
-      bool covered = llvm::any_of(
-          dims, [&](int64_t dim) { return llvm::is_contained(form.axes, dim); });
-      if (!covered)
+      auto hasScales = [&](int64_t dim) {
+        return llvm::is_contained(form.axes, dim);
+      };
+      if (llvm::none_of(dims, hasScales))
         continue;
-      if (ArrayRef(dims) != ArrayRef(form.axes))
+      if (!llvm::all_of(dims, hasScales))
         return refuse(op, "scales lie along a part of a dimension");
       axes.push_back(index);
     }
-    if (axes.empty())
-      return refuse(op, "scales lie along a dimension that disappears");
   }
   form.axes = axes;
   form.value = moveValue(op, form.value);
@@ -444,7 +446,7 @@ FormBuilder::Result FormBuilder::buildReshape(Operation *op) {
 }
 
 FormBuilder::Result FormBuilder::buildSlice(tensor::ExtractSliceOp op) {
-  const QuantizedForm *found = codes(op, 0);
+  const QuantizedForm *found = getForm(op->getOperand(0));
   if (!found)
     return std::nullopt;
   QuantizedForm form = *found;
@@ -592,12 +594,13 @@ Value FormBuilder::emitRequantize(const QuantizedForm &form,
   TensorBuilder b(marker.getLoc(), builder);
   PerAxis multiplier(b, multipliers, b.getI32Type(), form, "multipliers");
   PerAxis shift(b, shifts, b.getI8Type(), form, "shifts");
-  RankedTensorType type = tensorType(marker.getResult());
+  ArrayRef<int64_t> shape = tensorType(form.value).getShape();
+  Type element = tensorType(marker.getResult()).getElementType();
   SmallVector<Value> inputs{form.value};
-  SmallVector<AffineMap> maps{b.identityMap(type.getRank())};
+  SmallVector<AffineMap> maps{b.identityMap(shape.size())};
   multiplier.addTo(inputs, maps);
   shift.addTo(inputs, maps);
-  return b.map(inputs, maps, type.getShape(), type.getElementType(),
+  return b.map(inputs, maps, shape, element,
                [&](ImplicitLocOpBuilder &nested, ValueRange args) -> Value {
                  Value x = subtractZero(nested, widenInteger(nested, args[0]),
                                         form.zeroPoint);
@@ -605,7 +608,7 @@ Value FormBuilder::emitRequantize(const QuantizedForm &form,
                      nested, x, multiplier.get(nested, args),
                      shift.get(nested, args), rounding);
                  return clampToCodes(nested, scaled, zeroPoint, lo, hi,
-                                     type.getElementType());
+                                     element);
                });
 }
 
@@ -619,25 +622,71 @@ Value FormBuilder::requantize(QuantizeOp marker) {
   OpBuilder::InsertionGuard guard(builder);
   const QuantizedForm *form = getForm(marker.getInput());
   if (!form)
-    return {};
-  if (form->needsDivisor) {
-    refuse(marker.getInput().getDefiningOp(),
-           "no integer arithmetic for a sum that is no average");
-    return {};
-  }
-  auto type = cast<IntegerType>(tensorType(marker.getResult()).getElementType());
-  int64_t lo = marker.getLo(), hi = marker.getHi();
-  bool fullRange = lo == llvm::minIntN(type.getWidth()) &&
-                   hi == llvm::maxIntN(type.getWidth());
-  if (!form->pending && form->elementType() == type && form->isPerTensor() &&
-      fullRange && form->scales.front() == marker.getScales().front() &&
-      form->zeroPoint == marker.getZeroPoints().front())
-    return form->value;
+    return requantizeConcat(marker);
+  if (Value codes = reuseCodes(*form, marker))
+    return codes;
   if (!form->pending && !form->elementType().isInteger(8)) {
     refuse(marker, "expected int8 codes");
     return {};
   }
   return emitRequantize(*form, marker);
+}
+
+Value FormBuilder::reuseCodes(const QuantizedForm &form, QuantizeOp marker) {
+  auto type = cast<IntegerType>(tensorType(marker.getResult()).getElementType());
+  int64_t lo = marker.getLo(), hi = marker.getHi();
+  bool fullRange = lo == llvm::minIntN(type.getWidth()) &&
+                   hi == llvm::maxIntN(type.getWidth());
+  if (form.pending || form.elementType() != type || !form.isPerTensor() ||
+      !fullRange || form.scales.front() != marker.getScales().front() ||
+      form.zeroPoint != marker.getZeroPoints().front())
+    return {};
+  return form.value;
+}
+
+Value FormBuilder::requantizeConcat(QuantizeOp marker) {
+  // Clamps between the concatenation and the marker bound every part alike.
+  Value input = marker.getInput();
+  double lo = -HUGE_VAL, hi = HUGE_VAL;
+  while (auto generic = input.getDefiningOp<linalg::GenericOp>()) {
+    std::optional<ClampBody> clamp = matchClamp(generic);
+    if (!clamp || !isParallel(generic) ||
+        !llvm::all_of(generic.getIndexingMapsArray(),
+                      [](AffineMap map) { return map.isIdentity(); }))
+      return {};
+    // Outer bounds are met first on the way back.
+    std::tie(lo, hi) = std::pair(std::min(std::max(clamp->lo, lo), hi),
+                                 std::min(std::max(clamp->hi, lo), hi));
+    input = generic.getOperand(0);
+  }
+  auto concat = input.getDefiningOp<tensor::ConcatOp>();
+  if (!concat)
+    return {};
+  SmallVector<QuantizedForm> forms;
+  for (unsigned index = 0; index < concat.getNumOperands(); ++index) {
+    const QuantizedForm *form = codes(concat, index);
+    if (!form)
+      return {};
+    if (!form->isPerTensor() || !form->elementType().isInteger(8)) {
+      refuse(concat, "expected int8 activations of one scale each");
+      return {};
+    }
+    forms.push_back(*form);
+  }
+  SmallVector<Value> parts;
+  for (QuantizedForm &form : forms) {
+    form.lo = lo;
+    form.hi = hi;
+    Value part = form.isClamped() ? Value() : reuseCodes(form, marker);
+    parts.push_back(part ? part : emitRequantize(form, marker));
+    if (!parts.back())
+      return {};
+  }
+  stop = nullptr;
+  builder.setInsertionPoint(marker);
+  TensorBuilder b(marker.getLoc(), builder);
+  return tensor::ConcatOp::create(b, tensorType(marker.getResult()),
+                                  concat.getDim(), parts);
 }
 
 Value FormBuilder::dequantizeSum(const QuantizedForm &form, Location loc,

@@ -25,9 +25,10 @@ struct QuantizedForm {
   int64_t zeroPoint = 0;
   /// Divides the scale: a window's size, or the headroom of an addition.
   double divisor = 1;
-  /// Set while a sum waits for the division that makes it an average.
-  bool needsDivisor = false;
-  /// The result of an op or a clamp: only clamps and a quantize may follow.
+  /// A sum, which a division by a constant makes an average.
+  bool isSum = false;
+  /// The result of an op or a clamp: only clamps, data movement without padding
+  /// and a quantize may follow.
   bool pending = false;
   double lo = -std::numeric_limits<double>::infinity();
   double hi = std::numeric_limits<double>::infinity();
@@ -83,6 +84,10 @@ private:
   Value moveValue(Operation *op, Value input);
   /// Integers of a form by a marker's parameters.
   Value emitRequantize(const QuantizedForm &form, QuantizeOp marker);
+  /// The form's own codes when they are what `marker` asks for.
+  Value reuseCodes(const QuantizedForm &form, QuantizeOp marker);
+  /// Integers of a concatenation of codes with several scales, or null.
+  Value requantizeConcat(QuantizeOp marker);
 
   std::nullopt_t refuse(Operation *op, const Twine &why);
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Rewrites that keep contractions recognisable.
+"""Rewrites that keep contractions recognisable and shapes static.
 
 Recurrent layers become linear layers and elementwise ops, unrolled over time; products
 with a transposed weight, which core ATen has instead of linear layers, become linear layers
@@ -53,13 +53,27 @@ def _gru_cell(
     return (1 - update) * new + update * hidden
 
 
-def recurrent() -> dict[Any, Callable[..., Any]]:
-    """Decomposition table of recurrent layers into `linear` and elementwise ops."""
-    layers = [aten.lstm.input, aten.gru.input, aten.rnn_tanh.input, aten.rnn_relu.input]
+def _roll(x: Tensor, shifts: list[int], dims: list[int] | None = None) -> Tensor:
+    """Slices change places; torch-mlir computes their ends at run time."""
+    if not dims:
+        return _roll(x.flatten(), shifts, [0]).reshape(x.shape)
+    for shift, dim in zip(shifts, dims, strict=True):
+        extent = x.shape[dim]
+        cut = (extent - shift) % extent if extent else 0
+        if cut:
+            x = torch.cat([x.narrow(dim, cut, extent - cut), x.narrow(dim, 0, cut)], dim)
+    return x.clone()
+
+
+def layers() -> dict[Any, Callable[..., Any]]:
+    """Decomposition table of recurrent layers into `linear` and elementwise ops, and of
+    what torch-mlir would make dynamic."""
+    recurrent = [aten.lstm.input, aten.gru.input, aten.rnn_tanh.input, aten.rnn_relu.input]
     return {
-        **get_decompositions(layers),
+        **get_decompositions(recurrent),
         aten.lstm_cell.default: _lstm_cell,
         aten.gru_cell.default: _gru_cell,
+        aten.roll.default: _roll,
     }
 
 

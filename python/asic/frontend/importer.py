@@ -20,7 +20,7 @@ from torch_mlir.extras.fx_importer import ContextCache, FxImporter
 from asic.frontend import fold
 from asic.frontend.bias import integer_biases
 from asic.frontend.composites import CompositeImporter, without_composites
-from asic.frontend.decompose import recover_linear, recurrent
+from asic.frontend.decompose import layers, recover_linear
 from asic.frontend.export import capture, error, export
 from asic.frontend.locations import Source, module_path, source_of
 from asic.frontend.pipeline import lower_to_linalg
@@ -139,7 +139,7 @@ def normalize(
         # The guards are in the graph already; a second trace would specialise them.
         return program.run_decompositions({})  # type: ignore[no-any-return]
     with torch.no_grad():
-        functional = program.run_decompositions(recurrent())
+        functional = program.run_decompositions(layers())
         _check_state(functional)
         module = functional.module()
         fold.drop_assertions(module)
@@ -236,7 +236,8 @@ class _Importer(FxImporter):  # type: ignore[misc]
 def _to_linalg(program: ExportedProgram, root: str | None) -> Imported:
     names, inline = _resource_names(program)
     with torch.no_grad():
-        program = program.run_decompositions(without_composites(get_decomposition_table()))
+        table = {**get_decomposition_table(), **layers()}
+        program = program.run_decompositions(without_composites(table))
     hooks = WeightHooks(program, names, inline)
     context = ir.Context()
     torch_dialect.register_dialect(context)

@@ -22,6 +22,7 @@ __all__ = [
     "CONTRACTIONS",
     "MATMULS",
     "MOVEMENT",
+    "REARRANGEMENT",
     "argument",
     "is_constant",
     "is_contraction",
@@ -78,8 +79,9 @@ def _even_bins(node: Node) -> bool:
     return all(i % o == 0 for i, o in zip(source, node.meta["val"].shape[-2:], strict=True))
 
 
-#: Averages → whether this one has a constant divisor.
+#: Sums and averages → whether this one has a constant divisor.
 AVERAGES: dict[Any, Callable[[Node], bool]] = {
+    aten.sum.dim_IntList: lambda node: bool(argument(node, "dim")),
     aten.mean.dim: lambda node: bool(argument(node, "dim")),
     aten.avg_pool2d.default: _whole_windows,
     aten.adaptive_avg_pool2d.default: _even_bins,
@@ -97,25 +99,32 @@ def _zero_padding(node: Node) -> bool:
     return not argument(node, "value")
 
 
+#: Ops that put the same values in other places.
+REARRANGEMENT = frozenset(
+    {
+        aten.clone.default,
+        aten.dropout.default,
+        aten.expand.default,
+        aten.flatten.using_ints,
+        aten.permute.default,
+        aten.reshape.default,
+        aten.select.int,
+        aten.slice.Tensor,
+        aten.squeeze.dim,
+        aten.squeeze.dims,
+        aten.t.default,
+        aten.transpose.int,
+        aten.unsqueeze.default,
+        aten.upsample_nearest2d.vec,
+        aten.upsample_nearest2d.default,
+        aten.view.default,
+    }
+)
+
 #: Ops that move values without computing → whether this one does.
 MOVEMENT: dict[Any, Callable[[Node], bool]] = {
-    aten.clone.default: _always,
+    **dict.fromkeys(REARRANGEMENT, _always),
     aten.constant_pad_nd.default: _zero_padding,
-    aten.dropout.default: _always,
-    aten.expand.default: _always,
-    aten.flatten.using_ints: _always,
     aten.max_pool2d.default: _always,
     aten.pad.default: _zero_padding,
-    aten.permute.default: _always,
-    aten.reshape.default: _always,
-    aten.select.int: _always,
-    aten.slice.Tensor: _always,
-    aten.squeeze.dim: _always,
-    aten.squeeze.dims: _always,
-    aten.t.default: _always,
-    aten.transpose.int: _always,
-    aten.unsqueeze.default: _always,
-    aten.upsample_nearest2d.vec: _always,
-    aten.upsample_nearest2d.default: _always,
-    aten.view.default: _always,
 }

@@ -159,7 +159,7 @@ class _Plan:
             return is_constant(node.args[1])
         if node.target in MATMULS:
             return not any(is_constant(n) for n in node.args[:2])
-        if node.target in AVERAGES:
+        if node.target in AVERAGES and node.target is not torch.ops.aten.sum.dim_IntList:
             return AVERAGES[node.target](node)
         if node.target in ADDS:
             return self._is_integer_add(node)

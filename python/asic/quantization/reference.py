@@ -30,6 +30,7 @@ from asic.quantization.ops import (
     CONCATS,
     MATMULS,
     MOVEMENT,
+    REARRANGEMENT,
     argument,
     is_contraction,
 )
@@ -82,11 +83,13 @@ class Pending:
         update: u of section 6, as a function of the reader's scale s_y.
         floating: the value for readers in float.
         clamps: real bounds of the clamps applied so far.
+        over: of a sum, `update` of the sum divided by a constant.
     """
 
     update: Callable[[float], Tensor]
     floating: Callable[[], Tensor]
     clamps: list[tuple[float, float]] = field(default_factory=list)
+    over: Callable[[float], Callable[[float], Tensor]] | None = None
 
     def to_float(self) -> Tensor:
         return self.floating()
@@ -198,6 +201,8 @@ class Reference:
             result = self._clamp(node, values)
         elif target in CONCATS:
             result = self._concat(node, values)
+        elif target in DIVISIONS:
+            result = self._divide(node, values)
         elif target in MOVEMENT and MOVEMENT[target](node):
             result = _move(node, values)
         if result is not None:
@@ -292,10 +297,21 @@ class Reference:
             return None
         source = x
         acc, count = _window_sum(node, x.centered().double())
-        return Pending(
-            lambda s_y: self._rescale(acc.to(torch.int64), source.scale / (count * s_y)),
-            lambda: _float_op(node, values),
-        )
+
+        def average(divisor: float) -> Callable[[float], Tensor]:
+            return lambda s_y: self._rescale(acc.to(torch.int64), source.scale / (divisor * s_y))
+
+        over = average if node.target is aten.sum.dim_IntList else None
+        return Pending(average(count), lambda: _float_op(node, values), over=over)
+
+    def _divide(self, node: Node, values: dict[Node, Value]) -> Pending | None:
+        """A sum over a constant (section 6.4)."""
+        source, divisor = values.get(node.args[0]), node.args[1]  # type: ignore[arg-type]
+        if not isinstance(source, Pending) or source.over is None or source.clamps:
+            return None
+        if not isinstance(divisor, (int, float)) or divisor <= 0:
+            return None
+        return Pending(source.over(float(divisor)), lambda: _float_op(node, values))
 
     def _clamp(self, node: Node, values: dict[Node, Value]) -> Pending | None:
         """A clamp of a pending or integer-backed value (section 5)."""
@@ -321,6 +337,9 @@ class Reference:
             lambda: _float_op(node, values),
         )
 
+
+#: Divisions, which make an average of a sum.
+DIVISIONS = frozenset({aten.div.Tensor, aten.div.Scalar})
 
 _ELEMENTWISE = frozenset({aten.add.Tensor, aten.sub.Tensor, aten.mul.Tensor})
 
@@ -381,10 +400,11 @@ def _check_overflow(node: Node, x: Codes, w: Tensor, b: Tensor) -> None:
 
 def _window_sum(node: Node, x: Tensor) -> tuple[Tensor, int]:
     """(sum of x over each window, number the op divides by)."""
-    if node.target is aten.mean.dim:
+    if node.target in (aten.mean.dim, aten.sum.dim_IntList):
         dims = argument(node, "dim")
         total = x.sum(dims, keepdim=bool(argument(node, "keepdim")))
-        return total, math.prod(x.shape[d] for d in dims)
+        is_sum = node.target is aten.sum.dim_IntList
+        return total, 1 if is_sum else math.prod(x.shape[d] for d in dims)
     if node.target is aten.avg_pool2d.default:
         kernel = _pair(argument(node, "kernel_size"))
         stride = argument(node, "stride") or kernel
@@ -415,10 +435,22 @@ def _clamp_bounds(node: Node) -> tuple[float, float] | None:
     return (-_INF if low is None else float(low)), (_INF if high is None else float(high))
 
 
-def _move(node: Node, values: dict[Node, Value]) -> Codes | None:
+def _move(node: Node, values: dict[Node, Value]) -> Codes | Pending | None:
     """Section 6.5: the op on centred codes, so that padding with 0 is padding with z."""
     x = values.get(node.args[0])  # type: ignore[arg-type]
-    if not isinstance(x, Codes):
+
+    def moved(integers: Tensor) -> Tensor:
+        result: Tensor = node.target(integers.double(), *node.args[1:], **node.kwargs)  # type: ignore[operator]
+        return result.to(torch.int64)
+
+    if isinstance(x, Codes):
+        return _with_codes(x, moved(x.centered()) + x.zero)
+    if not isinstance(x, Pending) or node.target not in REARRANGEMENT:
         return None
-    moved = node.target(x.centered().double(), *node.args[1:], **node.kwargs)  # type: ignore[operator]
-    return _with_codes(x, moved.to(torch.int64) + x.zero)
+    source, over = x, x.over
+    return Pending(
+        lambda s_y: moved(source.update(s_y)),
+        lambda: _float_op(node, values),
+        source.clamps,
+        None if over is None else lambda divisor: lambda s_y: moved(over(divisor)(s_y)),
+    )

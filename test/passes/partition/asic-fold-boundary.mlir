@@ -8,7 +8,7 @@
 // CHECK: %[[Q:.*]] = builtin.unrealized_conversion_cast %{{.*}} : tensor<1x3x8x8xf32> to tensor<1x8x8x3xi8>
 // CHECK-SAME: hi = 127 : i64, lo = -128 : i64, permutation = array<i64: 0, 2, 3, 1>, scale = 5.000000e-02 : f64
 // CHECK-SAME: shape = array<i64: 1, 3, 8, 8>, type = f32, zero_point = -3 : i64
-// CHECK-NEXT: return %[[Q]]
+// CHECK: linalg.generic {{.*}} ins(%[[Q]]
 func.func @main(%x: tensor<1x3x8x8xf32>) -> tensor<1x8x8x3xi8> {
   %inverse = arith.constant 2.0e+01 : f32
   %lo = arith.constant -1.25e+02 : f32
@@ -28,7 +28,33 @@ func.func @main(%x: tensor<1x3x8x8xf32>) -> tensor<1x8x8x3xi8> {
     %6 = arith.trunci %5 : i32 to i8
     linalg.yield %6 : i8
   } -> tensor<1x8x8x3xi8>
-  return %q : tensor<1x8x8x3xi8>
+  %y = linalg.generic {indexing_maps = [#id, #id],
+      iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%q : tensor<1x8x8x3xi8>) outs(%e : tensor<1x8x8x3xi8>) {
+  ^bb0(%a: i8, %b: i8):
+    %0 = arith.muli %a, %a : i8
+    linalg.yield %0 : i8
+  } -> tensor<1x8x8x3xi8>
+  return %y : tensor<1x8x8x3xi8>
+}
+
+// -----
+
+#nc = affine_map<(d0, d1) -> (d0, d1)>
+#cn = affine_map<(d0, d1) -> (d1, d0)>
+
+// Between an input and a result there is no accelerator whose border it could be.
+// CHECK-LABEL: func.func @main
+// CHECK-NOT: unrealized_conversion_cast
+// CHECK: linalg.generic
+func.func @main(%x: tensor<2x4xf32>) -> tensor<4x2xf32> {
+  %e = tensor.empty() : tensor<4x2xf32>
+  %t = linalg.generic {indexing_maps = [#cn, #nc], iterator_types = ["parallel", "parallel"]}
+      ins(%x : tensor<2x4xf32>) outs(%e : tensor<4x2xf32>) {
+  ^bb0(%a: f32, %b: f32):
+    linalg.yield %a : f32
+  } -> tensor<4x2xf32>
+  return %t : tensor<4x2xf32>
 }
 
 // -----

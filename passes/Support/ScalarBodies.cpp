@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#include "passes/quantize/ScalarBodies.h"
+#include "passes/Support/ScalarBodies.h"
 
 #include <limits>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Reading bodies of float generics and writing bodies of integer ones.
-#ifndef ASIC_PASSES_QUANTIZE_SCALARBODIES_H
-#define ASIC_PASSES_QUANTIZE_SCALARBODIES_H
+#ifndef ASIC_PASSES_SUPPORT_SCALARBODIES_H
+#define ASIC_PASSES_SUPPORT_SCALARBODIES_H
 
 #include "dialects/Asic/Asic.h"
 #include "passes/Support/TensorBuilder.h"
@@ -64,4 +64,4 @@ Value widenFloat(ImplicitLocOpBuilder &b, Value value);
 
 } // namespace mlir::asic
 
-#endif // ASIC_PASSES_QUANTIZE_SCALARBODIES_H
+#endif // ASIC_PASSES_SUPPORT_SCALARBODIES_H
