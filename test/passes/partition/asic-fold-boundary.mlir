@@ -119,7 +119,7 @@ func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
 // CHECK-LABEL: func.func @main
 // CHECK: %[[Q:.*]] = builtin.unrealized_conversion_cast %{{.*}} : tensor<2x1x4xf32> to tensor<2x1x4xi8>
 // CHECK: %[[R:.*]] = tensor.collapse_shape %[[Q]] {{\[\[}}0, 1], [2]] : tensor<2x1x4xi8> into tensor<2x4xi8>
-// CHECK: return %[[R]]
+// CHECK: linalg.generic {{.*}} ins(%[[R]]
 func.func @main(%x: tensor<2x1x4xf32>) -> tensor<2x4xi8> {
   %inverse = arith.constant 4.0 : f32
   %lo = arith.constant -1.28e+02 : f32
@@ -137,5 +137,11 @@ func.func @main(%x: tensor<2x1x4xf32>) -> tensor<2x4xi8> {
     %5 = arith.trunci %4 : i32 to i8
     linalg.yield %5 : i8
   } -> tensor<2x4xi8>
-  return %q : tensor<2x4xi8>
+  %y = linalg.generic {indexing_maps = [#id4, #id4], iterator_types = ["parallel", "parallel"]}
+      ins(%q : tensor<2x4xi8>) outs(%e : tensor<2x4xi8>) {
+  ^bb0(%a: i8, %b: i8):
+    %0 = arith.muli %a, %a : i8
+    linalg.yield %0 : i8
+  } -> tensor<2x4xi8>
+  return %y : tensor<2x4xi8>
 }
