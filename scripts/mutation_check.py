@@ -8,10 +8,10 @@ A *mutant* is the program with one change:
 * `edge`: a wait is deleted together with the post that satisfies it;
 * `address`: one SRAM or ACC address of one instruction is moved by a few elements.
 
-It is *caught* when a checked run faults or gives other outputs. A `wait`, `post` or `edge` mutant
-that is not caught must be *redundant*: an analysis of its own (footprints of every
-instruction as bit sets, vector clocks from waits and posts) shows that every two
-instructions on different engines that touch a common byte, one of them writing, are still
+It is *caught* when a checked run on one of a few random inputs faults or gives other outputs.
+A `wait`, `post` or `edge` mutant that is not caught must be *redundant*: an analysis of its own
+(footprints of every instruction as bit sets, vector clocks from waits and posts) shows that every
+two instructions on different engines that touch a common byte, one of them writing, are still
 ordered. Anything else is a *survivor*.
 
     .venv/bin/python scripts/mutation_check.py program.asic --count 500 --seed 0
@@ -355,16 +355,18 @@ def make_mutant(stream: list[Instruction], kind: str, place: tuple[int, ...]) ->
 class Checker:
     """Runs mutants of one program."""
 
-    def __init__(self, program: bytes, inputs: dict[str, NDArray]) -> None:
+    def __init__(self, program: bytes, *inputs: dict[str, NDArray]) -> None:
         machine = _core.Machine.load(program)
         self.inputs = inputs
         self.parts = machine.describe()
         self.constants = machine.constants()
         self.lanes, self.stream = parse(machine.disassemble())
-        result = machine.run(inputs, mode="timed", check=True)
-        if result["fault"]:
-            raise SystemExit(f"the program itself faults: {result['fault']}")
-        self.expected = result["outputs"]
+        self.expected = []
+        for arrays in inputs:
+            result = machine.run(arrays, mode="timed", check=True)
+            if result["fault"]:
+                raise SystemExit(f"the program itself faults: {result['fault']}")
+            self.expected.append(result["outputs"])
 
     def outcome(self, stream: list[Instruction]) -> str:
         """'fault NAME', 'mismatch' or '' when a checked run notices nothing."""
@@ -380,15 +382,17 @@ class Checker:
             )
         except ValueError:
             return "fault encoding"
-        result = _core.Machine.load(program).run(
-            self.inputs, mode="functional", check=True, max_instructions=1_000_000
-        )
-        if result["fault"]:
-            return f"fault {result['fault'].get('fault') or result['fault'].get('name')}"
-        same = all(
-            np.array_equal(result["outputs"][name], value) for name, value in self.expected.items()
-        )
-        return "" if same else "mismatch"
+        machine = _core.Machine.load(program)
+        for arrays, expected in zip(self.inputs, self.expected, strict=True):
+            result = machine.run(arrays, mode="functional", check=True, max_instructions=1_000_000)
+            if result["fault"]:
+                return f"fault {result['fault'].get('fault') or result['fault'].get('name')}"
+            if any(
+                not np.array_equal(result["outputs"][name], value)
+                for name, value in expected.items()
+            ):
+                return "mismatch"
+        return ""
 
     def run(self, count: int, seed: int) -> Summary:
         """`count` mutants, kinds in turn, drawn without repetition while there are new ones."""
@@ -425,12 +429,17 @@ class Checker:
 
 
 def random_inputs(program: bytes, seed: int) -> dict[str, NDArray]:
-    """Inputs of a program by its io records."""
+    """Inputs of a program by its io records: the whole range of quantised ones."""
     rng = np.random.default_rng(seed)
     inputs = {}
     for record in _core.Machine.load(program).describe()["io"]["inputs"]:
         kind = np.dtype(record["dtype"])
-        if kind.kind == "f":
+        quantization = record.get("quantization")
+        if quantization:
+            codes = rng.integers(quantization["lo"], quantization["hi"] + 1, record["shape"])
+            real = (codes - quantization["zero_point"]) * quantization["scale"]
+            inputs[record["name"]] = real.astype(kind)
+        elif kind.kind == "f":
             inputs[record["name"]] = rng.standard_normal(record["shape"]).astype(kind)
         else:
             inputs[record["name"]] = rng.integers(-100, 100, record["shape"]).astype(kind)
@@ -443,11 +452,13 @@ def main() -> int:
     parser.add_argument("programs", nargs="+", type=Path, help="program containers")
     parser.add_argument("--count", type=int, default=500, help="mutants, shared by the programs")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--inputs", type=int, default=4, help="random inputs per mutant")
     options = parser.parse_args()
     whole = Summary()
     for path in options.programs:
         program = path.read_bytes()
-        summary = Checker(program, random_inputs(program, options.seed)).run(
+        inputs = (random_inputs(program, options.seed + i) for i in range(options.inputs))
+        summary = Checker(program, *inputs).run(
             options.count // len(options.programs), options.seed
         )
         whole.counts += summary.counts

@@ -502,9 +502,19 @@ private:
            generic.getBody()->getOps<linalg::IndexOp>().empty();
   }
 
+  /// A reduction, or what elementwise ops of one input made of it, that nothing
+  /// else reads.
   static bool isSoleReduction(Value value) {
-    auto generic = value.getDefiningOp<linalg::GenericOp>();
-    return generic && value.hasOneUse() && !isParallel(generic);
+    while (value.hasOneUse()) {
+      Operation *op = value.getDefiningOp();
+      auto generic = dyn_cast_or_null<linalg::GenericOp>(op);
+      if (generic && !isParallel(generic))
+        return true;
+      if (!op || !isUnary(op))
+        return false;
+      value = op->getOperand(0);
+    }
+    return false;
   }
 
   static Value rebuildUnary(TensorBuilder &b, linalg::GenericOp op, Value input,

@@ -195,6 +195,21 @@ struct FoldClampedRoundTrip : OpRewritePattern<arith::ExtSIOp> {
   }
 };
 
+/// A generic that yields what it starts from (weights that are all zero) does nothing.
+struct FoldIdleGeneric : OpRewritePattern<linalg::GenericOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(linalg::GenericOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!op.hasPureTensorSemantics() || op.getNumResults() != 1 ||
+        op.getBody()->getTerminator()->getOperand(0) !=
+            op.getRegionOutputArgs().front())
+      return failure();
+    rewriter.replaceOp(op, op.getDpsInits().front());
+    return success();
+  }
+};
+
 struct FuseElementwisePass
     : mlir::asic::impl::FuseElementwisePassBase<FuseElementwisePass> {
   void runOnOperation() override {
@@ -207,7 +222,7 @@ struct FuseElementwisePass
     for (RegisteredOperationName op : context->getRegisteredOperations())
       if (op.getDialectNamespace() == "arith")
         op.getCanonicalizationPatterns(patterns, context);
-    patterns.add<FoldClampedRoundTrip>(context);
+    patterns.add<FoldClampedRoundTrip, FoldIdleGeneric>(context);
     populateConstantGenericPatterns(patterns);
     GreedyRewriteConfig config;
     config.setUseTopDownTraversal(true);

@@ -3,7 +3,18 @@
 
 from __future__ import annotations
 
-from scripts.mutation_check import Checker, Summary, conflicts, is_redundant, parse
+import torch
+from torch import nn
+
+import asic
+from scripts.mutation_check import (
+    Checker,
+    Summary,
+    conflicts,
+    is_redundant,
+    parse,
+    random_inputs,
+)
 from test.e2e.test_tiles import encode
 from test.e2e.tile_modules import convolution, reduction
 
@@ -24,6 +35,28 @@ def test_mutants_are_caught() -> None:
         whole.redundant += summary.redundant
     assert sum(whole.counts.values()) >= 100
     assert whole.caught_share >= 0.99, whole.survivors
+
+
+def test_mutants_of_a_compiled_network_are_caught() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(3, 24, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(24, 24, 3, padding=1, groups=24),
+        nn.Conv2d(24, 40, 1, stride=2),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(40, 10),
+    ).eval()
+    x = torch.randn(1, 3, 24, 24)
+    compiled = asic.compile(model, (x,), target="edge-tx1", quantize="int8", calibration=[(x,)])
+    (step,) = compiled.steps
+    program = compiled.programs[step.function]
+    checker = Checker(program, *(random_inputs(program, seed) for seed in range(4)))
+    summary = checker.run(count=500, seed=0)
+    assert sum(summary.counts.values()) == 500
+    assert summary.caught_share >= 0.99, summary.survivors
 
 
 def test_no_scheduled_wait_is_redundant() -> None:

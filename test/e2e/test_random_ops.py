@@ -9,6 +9,7 @@ test/python/test_quantization_reference.py.
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -29,11 +30,12 @@ dq_channel = torch.ops.quantized_decomposed.dequantize_per_channel.default
 
 Params = tuple[float, int]
 Op = Callable[..., Tensor]
-#: Examples are compilations: few, and not shrunk, as that takes hundreds of them.
+#: Examples are compilations: few, and not shrunk, as that takes hundreds of them. With
+#: ASIC_EXAMPLES=500 in the environment, as many new ones.
 bounded = settings(
-    max_examples=25,
+    max_examples=int(os.environ.get("ASIC_EXAMPLES", "25")),
     deadline=None,
-    derandomize=True,
+    derandomize="ASIC_EXAMPLES" not in os.environ,
     phases=(Phase.explicit, Phase.generate),
     suppress_health_check=list(HealthCheck),
 )
