@@ -148,6 +148,11 @@ class Target:
         """
         if isinstance(target, Target):
             return target
+        if not isinstance(target, (str, os.PathLike)):
+            raise TargetError(
+                "expected the name of a preset, the path of a .yaml file or an asic.Target, "
+                f"got {type(target).__name__}"
+            )
         text = os.fspath(target)
         is_path = "/" in text or text.endswith((".yaml", ".yml", ".json"))
         if is_path or not isinstance(target, str):
@@ -171,7 +176,8 @@ class Target:
                 if not isinstance(section, dict):
                     raise TargetError(f"{path}: expected a section, got '{name}'")
             section[key] = value
-        return Target.from_yaml(json.dumps(values), self.origin)
+        described = ", ".join(f"{path}={value}" for path, value in changes.items())
+        return Target.from_yaml(json.dumps(values), f"{self.name} with {described}")
 
     def to_dict(self) -> dict[str, Any]:
         """Every field, as plain Python values."""

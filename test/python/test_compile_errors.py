@@ -172,3 +172,72 @@ def test_failed_save_leaves_the_old_file(
         twice.save(path)
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["m.asic"]
+
+
+class Selected(nn.Module):
+    """As many values as are positive."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x[x > 0]
+
+
+def test_shapes_that_depend_on_values() -> None:
+    with pytest.raises(asic.CompileError, match="expected shapes that follow from") as caught:
+        asic.compile(Selected(), (torch.randn(4, 4),))
+    assert "test_compile_errors.py" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("item", "message"),
+    [
+        ((torch.randn(2, 9),), r"shape \[2, 8\], got \[2, 9\] in item 1"),
+        ((torch.randn(3, 8),), r"shape \[2, 8\], got \[3, 8\] in item 1"),
+        ((torch.randn(2, 8),) * 2, "expected 1 inputs in every calibration item, got 2"),
+        ((torch.full((2, 8), float("nan")),), "expected finite calibration data"),
+    ],
+)
+def test_calibration_data_that_does_not_fit(item: tuple[Any, ...], message: str) -> None:
+    x = torch.randn(2, 8)
+    with pytest.raises(asic.CompileError, match=message):
+        asic.compile(
+            nn.Linear(8, 4).eval(), (x,), quantize="int8", calibration=[(x,), item]
+        )
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("quantize", [None, "int8"])
+def test_weights_that_are_no_numbers(value: float, quantize: str | None) -> None:
+    model, x = nn.Linear(8, 4).eval(), torch.randn(2, 8)
+    model.weight.data[1, 2] = value
+    calibration = None if quantize is None else [(x,)]
+    with pytest.raises(asic.CompileError, match="expected finite weights"):
+        asic.compile(model, (x,), quantize=quantize, calibration=calibration)
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e-30, 1e30])
+def test_extreme_weights_are_exact(scale: float) -> None:
+    torch.manual_seed(0)
+    model, x = nn.Linear(8, 4).eval(), torch.randn(2, 8)
+    model.weight.data.mul_(scale)
+    compiled = asic.compile(model, (x,), quantize="int8", calibration=[(x,)])
+    assert asic.verify(compiled, [(x,), (x * 1e30,)])
+
+
+def test_a_tensor_that_fits_no_tile() -> None:
+    target = asic.Target.from_name("edge-tx1").replace({"memories.sram.bytes": 4096})
+    model, x = nn.Conv2d(512, 512, 3).eval(), torch.randn(1, 512, 8, 8)
+    with pytest.raises(asic.CompileError, match="expected a tile that fits 3584 bytes of sram"):
+        asic.compile(model, (x,), target=target, quantize="int8", calibration=[(x,)])
+
+
+def test_a_model_larger_than_dram() -> None:
+    target = asic.Target.from_name("edge-tx1").replace({"memories.dram.bytes": 1 << 20})
+    model, x = nn.Linear(2048, 2048).eval(), torch.randn(1, 2048)
+    with pytest.raises(asic.CompileError, match="within dram of 1048576 bytes"):
+        asic.compile(model, (x,), target=target)
+
+
+@pytest.mark.parametrize("target", [None, 3, ["edge-tx1"]])
+def test_what_is_no_target(target: Any) -> None:
+    with pytest.raises(asic.TargetError, match="expected the name of a preset"):
+        asic.compile(nn.ReLU(), (torch.randn(2),), target=target)

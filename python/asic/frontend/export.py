@@ -82,10 +82,10 @@ def export(
 def _load(path: Path) -> ExportedProgram:
     if path.suffix != ".pt2":
         raise error(f"expected a .pt2 file, got {path.name}; save the model with torch.export.save")
+    if not path.is_file():
+        raise error(f"expected a .pt2 file, got no file at {path}")
     try:
         return torch.export.load(path)
-    except FileNotFoundError:
-        raise error(f"expected a .pt2 file, got no file at {path}") from None
     except Exception as problem:
         raise error(
             f"cannot read {path}: {_first_line(problem)}; save it again with the "

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch.export import ExportedProgram
 from torch.export.graph_signature import OutputKind
+from torch.fx.experimental.symbolic_shapes import free_unbacked_symbols
 from torch.utils import _pytree as pytree
 from torch_mlir import ir
 from torch_mlir.dialects import torch as torch_dialect
@@ -125,6 +126,7 @@ def import_model(
         program = normalize(program, args, kwargs, dynamic_shapes)
     _check_sizes(program)
     _check_dtypes(program, source_root)
+    _check_data_dependence(program, source_root)
     return _to_linalg(program, source_root)
 
 
@@ -198,6 +200,20 @@ def _check_dtypes(program: ExportedProgram, root: str | None) -> None:
                 f"expected tensors of at most 32-bit real floats, got {value.dtype} "
                 f"'{node.name}' at {source_of(node, root)}; convert the model and its "
                 "inputs with .float()"
+            )
+
+
+def _check_data_dependence(program: ExportedProgram, root: str | None) -> None:
+    """Refuses tensors whose shape is known only when the model runs."""
+    for node in program.graph.nodes:
+        value = node.meta.get("val")
+        if isinstance(value, torch.Tensor) and free_unbacked_symbols(value):
+            shape = ", ".join(str(extent) for extent in value.shape)
+            raise error(
+                f"expected shapes that follow from the inputs' shapes, got [{shape}] of "
+                f"'{node.name}' at {source_of(node, root)}, which depends on values; select "
+                "with torch.where or a mask instead, or keep that part outside the compiled "
+                "model"
             )
 
 

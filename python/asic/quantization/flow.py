@@ -117,6 +117,7 @@ def calibrate(prepared: GraphModule, data: Iterable[Any] | None) -> int:
     with torch.no_grad():
         for count, item in enumerate(data, start=1):
             inputs = _as_inputs(item)
+            _check_shapes(inputs, prepared.meta.get(_EXAMPLE), count - 1)
             _check_finite(inputs, count - 1)
             prepared(*inputs)
     if count == 0:
@@ -145,6 +146,22 @@ def _as_inputs(item: Any) -> tuple[Any, ...]:
             torch.as_tensor(x) if not isinstance(x, (dict, tuple, list)) else x for x in item
         )
     return (torch.as_tensor(item),)
+
+
+def _check_shapes(inputs: tuple[Any, ...], example: Any, index: int) -> None:
+    leaves, wanted = pytree.tree_leaves(inputs), pytree.tree_leaves(example)
+    if example is not None and len(leaves) != len(wanted):
+        raise _error(
+            f"expected {len(wanted)} inputs in every calibration item, got {len(leaves)} in "
+            f"item {index}; pass tuples of what the model takes"
+        )
+    for position, (leaf, want) in enumerate(zip(leaves, wanted, strict=False)):
+        if torch.is_tensor(leaf) and torch.is_tensor(want) and leaf.shape != want.shape:
+            raise _error(
+                f"expected calibration inputs of shape {list(want.shape)}, got "
+                f"{list(leaf.shape)} in item {index}, input {position}; the model is compiled "
+                "for the shapes of args"
+            )
 
 
 def _check_finite(inputs: tuple[Any, ...], index: int) -> None:
