@@ -96,3 +96,27 @@ def test_float_models_run_in_the_widest_float_format(name: str) -> None:
     model, args = nets.get(name)
     compiled = asic.compile(model, args, target="edge-tx1", fallback="error")
     assert asic.verify(compiled, [inputs_of(args, 7)], model, rtol=0.02, atol=0.02)
+
+
+@pytest.mark.parametrize("target", [*PRESETS, "npu-2048", "cpu"])
+def test_without_quantisation_every_target_computes_in_float(target: str) -> None:
+    model, args = nets.get("digits_cnn")
+    compiled = asic.compile(model, args, target=target)
+    assert asic.verify(compiled, [inputs_of(args, 7)], model, rtol=0.02, atol=0.02)
+    if target == "cpu":
+        return
+    formats = asic.Target.from_name(target).engines.vpu.formats
+    on_host = {step.on_host for step in compiled.steps}
+    assert (False in on_host) == ("bf16" in formats)
+    assert bool(compiled.report().to_dict()["fallbacks"]) == ("bf16" not in formats)
+
+
+@pytest.mark.parametrize("target", PRESETS)
+def test_batches(target: str) -> None:
+    model, args = nets.get("digits_cnn")
+    args = tuple(torch.cat([a] * 5) for a in args)
+    compiled = asic.compile(
+        model, args, target=target, quantize="int8", calibration=[inputs_of(args, 1)]
+    )
+    assert compiled.report().to_dict()["fallbacks"] == []
+    assert asic.verify(compiled, [inputs_of(args, 7)])
