@@ -82,8 +82,8 @@ Compilation::Compilation(CompilationRequest request)
     : request(std::move(request)) {
   DialectRegistry registry;
   registerCompilerDialects(registry);
-  context = std::make_unique<MLIRContext>(registry,
-                                          MLIRContext::Threading::DISABLED);
+  context =
+      std::make_unique<MLIRContext>(registry, MLIRContext::Threading::DISABLED);
   // Between any two passes the user may have pressed Ctrl-C: what is left
   // is skipped.
   context->registerActionHandler(
@@ -167,9 +167,8 @@ void Compilation::fail(StringRef phase, StringRef before) {
   OwningOpRef<ModuleOp> module = replay.parse();
   if (!module || !replay.runPhases(*module, before, /*isReplay=*/true))
     return;
-  std::string pipeline = ("builtin.module(asic-pipeline{from=" + before +
-                          " until=" + phase)
-                             .str();
+  std::string pipeline =
+      ("builtin.module(asic-pipeline{from=" + before + " until=" + phase).str();
   if (request.options.fallbackIsError)
     pipeline += " fallback=error";
   pipeline += "})";
@@ -181,12 +180,12 @@ void Compilation::fail(StringRef phase, StringRef before) {
   if (bytes > kReproducerBytes)
     flags.elideLargeResourceString(/*largeResourceLimit=*/64);
   AsmState state(*module, flags);
-  state.attachResourcePrinter(
-      "mlir_reproducer", [&](Operation *, AsmResourceBuilder &builder) {
-        builder.buildString("pipeline", pipeline);
-        builder.buildBool("disable_threading", true);
-        builder.buildBool("verify_each", true);
-      });
+  state.attachResourcePrinter("mlir_reproducer",
+                              [&](Operation *, AsmResourceBuilder &builder) {
+                                builder.buildString("pipeline", pipeline);
+                                builder.buildBool("disable_threading", true);
+                                builder.buildBool("verify_each", true);
+                              });
   llvm::raw_string_ostream stream(reproducer);
   stream << "// replay: asic-opt --run-reproducer FILE\n";
   (*module)->print(stream, state);
@@ -337,8 +336,7 @@ void Compilation::extractHost(ModuleOp module) {
       return;
     if (AsmResourceBlob *blob = attr.getRawHandle().getBlob())
       hostConstants.push_back({attr.getRawHandle().getKey().str(),
-                               blob->getData().data(),
-                               blob->getData().size()});
+                               blob->getData().data(), blob->getData().size()});
   });
 }
 

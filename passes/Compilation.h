@@ -42,8 +42,8 @@ struct DiagnosticRecord {
   std::vector<DiagnosticRecord> notes;
 };
 
-/// One call of a region function. Values are numbered: the inputs of the model come
-/// first, then the outputs of the steps in order.
+/// One call of a region function. Values are numbered: the inputs of the model
+/// come first, then the outputs of the steps in order.
 struct Step {
   std::string function;
   bool onHost = false;

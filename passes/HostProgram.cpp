@@ -15,8 +15,8 @@ HostProgram::create(StringRef text, ArrayRef<WeightView> weights) {
   DialectRegistry registry;
   registerCompilerDialects(registry);
   auto program = std::make_unique<HostProgram>();
-  program->context = std::make_unique<MLIRContext>(
-      registry, MLIRContext::Threading::DISABLED);
+  program->context =
+      std::make_unique<MLIRContext>(registry, MLIRContext::Threading::DISABLED);
   MLIRContext *context = program->context.get();
 
   // What went wrong inside is part of the error.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Declarations and registration of every pass (Passes.td). A pass's .cpp defines
-// GEN_PASS_DEF_NAME and includes Passes.h.inc inside namespace mlir::asic.
+// Declarations and registration of every pass (Passes.td). A pass's .cpp
+// defines GEN_PASS_DEF_NAME and includes Passes.h.inc inside namespace
+// mlir::asic.
 #ifndef ASIC_PASSES_PASSES_H
 #define ASIC_PASSES_PASSES_H
 

@@ -199,7 +199,8 @@ void registerPassesAndPipelines() {
   registerPassPipeline(
       "asic-pipeline",
       "compile linalg on tensors for an accelerator, phase by phase",
-      buildAsicPipeline, [](function_ref<void(const mlir::detail::PassOptions &)> f) {
+      buildAsicPipeline,
+      [](function_ref<void(const mlir::detail::PassOptions &)> f) {
         f(AsicPipelineOptions());
       });
   PassPipelineRegistration<>(

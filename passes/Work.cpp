@@ -21,9 +21,8 @@ uint64_t bytesOf(Type type) {
   auto tensor = dyn_cast<RankedTensorType>(type);
   if (!tensor || !tensor.hasStaticShape())
     return 0;
-  return llvm::divideCeil(tensor.getNumElements() *
-                              tensor.getElementTypeBitWidth(),
-                          8);
+  return llvm::divideCeil(
+      tensor.getNumElements() * tensor.getElementTypeBitWidth(), 8);
 }
 
 /// The mode of the target that `op` uses, null when it has none.
@@ -75,8 +74,8 @@ NetworkWork measureWork(ModuleOp module, const TargetModel &target) {
   for (auto [mode, count] : macs)
     if (mode)
       modes.push_back({mode, count});
-  work.lowerBoundCycles = ::asic::lowerBoundCycles(
-      target, modes, work.weightsBytes + work.ioBytes);
+  work.lowerBoundCycles =
+      ::asic::lowerBoundCycles(target, modes, work.weightsBytes + work.ioBytes);
   return work;
 }
 

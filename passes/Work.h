@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// How much work a partitioned network is for its accelerator, whatever the plan.
+// How much work a partitioned network is for its accelerator, whatever the
+// plan.
 #ifndef ASIC_PASSES_WORK_H
 #define ASIC_PASSES_WORK_H
 

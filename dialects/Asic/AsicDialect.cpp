@@ -23,8 +23,8 @@ Space mlir::asic::getSpace(MemRefType type) {
 }
 
 TargetAttr mlir::asic::getTarget(Operation *op) {
-  auto module = isa<ModuleOp>(op) ? cast<ModuleOp>(op)
-                                  : op->getParentOfType<ModuleOp>();
+  auto module =
+      isa<ModuleOp>(op) ? cast<ModuleOp>(op) : op->getParentOfType<ModuleOp>();
   return module ? module->getAttrOfType<TargetAttr>(kTargetAttrName)
                 : TargetAttr();
 }

@@ -35,7 +35,9 @@ static ParseResult parseReals(OpAsmParser &parser, DenseF64ArrayAttr &values) {
 using Effects =
     SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>;
 
-static MemRefType typeOf(Value value) { return cast<MemRefType>(value.getType()); }
+static MemRefType typeOf(Value value) {
+  return cast<MemRefType>(value.getType());
+}
 
 /// Names of spaces for messages.
 static StringRef spaceName(Value value) {
@@ -46,7 +48,8 @@ static LogicalResult expectSpace(Operation *op, Value value, StringRef what,
                                  ArrayRef<Space> allowed) {
   if (llvm::is_contained(allowed, getSpace(typeOf(value))))
     return success();
-  InFlightDiagnostic diagnostic = op->emitOpError("expected ") << what << " in ";
+  InFlightDiagnostic diagnostic = op->emitOpError("expected ")
+                                  << what << " in ";
   llvm::interleave(
       allowed, [&](Space space) { diagnostic << stringifySpace(space); },
       [&] { diagnostic << " or "; });
@@ -75,8 +78,8 @@ static LogicalResult verifyStructure(Operation *op, ArrayAttr maps,
                                      ArrayAttr types, ValueRange operands) {
   for (Attribute type : types) {
     auto name = dyn_cast<StringAttr>(type);
-    if (!name || (name.getValue() != "parallel" &&
-                  name.getValue() != "reduction"))
+    if (!name ||
+        (name.getValue() != "parallel" && name.getValue() != "reduction"))
       return op->emitOpError("expected iterator types \"parallel\" or "
                              "\"reduction\", got ")
              << type;
@@ -104,10 +107,10 @@ static std::optional<int64_t> upperBound(AffineExpr expr,
                                          ArrayRef<int64_t> ranges) {
   SmallVector<AffineExpr> highest;
   for (int64_t range : ranges)
-    highest.push_back(
-        getAffineConstantExpr(std::max<int64_t>(range, 1) - 1, expr.getContext()));
-  auto bound = dyn_cast<AffineConstantExpr>(simplifyAffineExpr(
-      expr.replaceDims(highest), 0, 0));
+    highest.push_back(getAffineConstantExpr(std::max<int64_t>(range, 1) - 1,
+                                            expr.getContext()));
+  auto bound = dyn_cast<AffineConstantExpr>(
+      simplifyAffineExpr(expr.replaceDims(highest), 0, 0));
   if (!bound)
     return std::nullopt;
   return bound.getValue();
@@ -192,8 +195,9 @@ LogicalResult ContractOp::verify() {
   for (auto [index, range] : llvm::enumerate(getLoopRanges()))
     if (range < 0)
       return emitOpError("expected iterator ")
-             << index << " as a plain result of an indexing map, so that its "
-                         "range is known";
+             << index
+             << " as a plain result of an indexing map, so that its "
+                "range is known";
   if (getPad() && int64_t(getPad()->size()) != typeOf(getA()).getRank())
     return emitOpError("expected one pad per dimension of a (")
            << typeOf(getA()).getRank() << "), got " << getPad()->size();
@@ -250,7 +254,8 @@ unsigned MapOp::getNumReductions() {
 
 SmallVector<int64_t> MapOp::getLoopRanges() {
   SmallVector<int64_t> ranges(getIteratorTypes().size(), -1);
-  rangesFrom(getMap(getInputs().size()), typeOf(getOutput()).getShape(), ranges);
+  rangesFrom(getMap(getInputs().size()), typeOf(getOutput()).getShape(),
+             ranges);
   for (auto [index, input] : llvm::enumerate(getInputs()))
     rangesFrom(getMap(index), typeOf(input).getShape(), ranges);
   return ranges;
@@ -265,11 +270,12 @@ LogicalResult MapOp::verify() {
   for (auto [index, range] : llvm::enumerate(getLoopRanges()))
     if (range < 0)
       return emitOpError("expected iterator ")
-             << index << " as a plain result of an indexing map, so that its "
-                         "range is known";
+             << index
+             << " as a plain result of an indexing map, so that its "
+                "range is known";
   for (Value operand : operands)
-    if (failed(expectSpace(*this, operand, "operands",
-                           {Space::sram, Space::acc})))
+    if (failed(
+            expectSpace(*this, operand, "operands", {Space::sram, Space::acc})))
       return failure();
   bool reduces = getNumReductions() > 0;
   if (reduces != bool(getInitAttr()))
@@ -286,8 +292,8 @@ LogicalResult MapOp::verify() {
                          "types, got ")
              << argument.getType() << " for " << operand.getType();
   auto yield = body.empty() ? YieldOp() : dyn_cast<YieldOp>(body.back());
-  if (!yield || yield.getValue().getType() !=
-                    typeOf(getOutput()).getElementType())
+  if (!yield ||
+      yield.getValue().getType() != typeOf(getOutput()).getElementType())
     return emitOpError("expected the body to yield ")
            << typeOf(getOutput()).getElementType();
   return success();

@@ -31,8 +31,8 @@ std::optional<ArrayRef<char>> mlir::asic::getBytes(ElementsAttr constant) {
   if (!resource)
     return std::nullopt;
   AsmResourceBlob *blob = resource.getRawHandle().getBlob();
-  size_t expected = constant.getNumElements() *
-                    elementBytes(constant.getElementType());
+  size_t expected =
+      constant.getNumElements() * elementBytes(constant.getElementType());
   if (!blob || blob->getData().size() != expected)
     return std::nullopt;
   return blob->getData();
@@ -137,8 +137,8 @@ struct TransposeLoops {
 /// Copies the plane of the two inner dimensions in cache-sized blocks.
 template <typename T>
 static void transposePlane(const T *source, T *target, int64_t rows,
-                           int64_t rowSource, int64_t rowTarget, int64_t columns,
-                           int64_t columnSource) {
+                           int64_t rowSource, int64_t rowTarget,
+                           int64_t columns, int64_t columnSource) {
   constexpr int64_t block = 32;
   for (int64_t r0 = 0; r0 < rows; r0 += block)
     for (int64_t c0 = 0; c0 < columns; c0 += block)

@@ -36,8 +36,8 @@ double readElement(const char *bytes, Type type);
 /// data.
 std::optional<SmallVector<double>> readReals(ElementsAttr constant);
 
-/// A constant of `type` whose bytes `fill` writes; a resource called `name` (made
-/// unique) when it is large.
+/// A constant of `type` whose bytes `fill` writes; a resource called `name`
+/// (made unique) when it is large.
 TypedAttr makeConstant(RankedTensorType type, StringRef name,
                        function_ref<void(MutableArrayRef<char>)> fill);
 

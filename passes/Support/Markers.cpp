@@ -27,8 +27,8 @@ static SmallVector<int64_t> floatBits(ArrayRef<double> values,
 }
 
 namespace {
-/// The scalars of a marker that stays float: factors (f32) and zero points, each
-/// one number or one per index of the axis.
+/// The scalars of a marker that stays float: factors (f32) and zero points,
+/// each one number or one per index of the axis.
 struct MarkerOperands {
   Value factors, zeroPoints;
   float factor;
@@ -68,8 +68,8 @@ struct MarkerOperands {
 };
 } // namespace
 
-/// clamp(roundeven(x · (1 / scale)) + zero point, lo, hi), the clamp in front of the addition
-/// so that everything fits in 32 bits.
+/// clamp(roundeven(x · (1 / scale)) + zero point, lo, hi), the clamp in front
+/// of the addition so that everything fits in 32 bits.
 Value mlir::asic::lowerMarker(TensorBuilder &b, QuantizeOp op) {
   SmallVector<int64_t> inverse = floatBits(
       op.getScales(), [](double scale) { return float(1.0 / scale); });
@@ -81,12 +81,11 @@ Value mlir::asic::lowerMarker(TensorBuilder &b, QuantizeOp op) {
                    int64_t limit) -> Value {
     if (!operands.zeroPoints)
       return arith::ConstantOp::create(
-          nested,
-          nested.getF32FloatAttr(float(limit - operands.zeroPoint)));
+          nested, nested.getF32FloatAttr(float(limit - operands.zeroPoint)));
     Value constant = arith::ConstantOp::create(
         nested, nested.getI32IntegerAttr(static_cast<int32_t>(limit)));
-    Value shifted = arith::SubIOp::create(nested, constant,
-                                          operands.zeroIn(nested, args));
+    Value shifted =
+        arith::SubIOp::create(nested, constant, operands.zeroIn(nested, args));
     return arith::SIToFPOp::create(nested, f32, shifted);
   };
   auto body = [&](ImplicitLocOpBuilder &nested, ValueRange args) -> Value {
@@ -138,8 +137,8 @@ static TypedAttr fold(DequantizeOp op) {
 Value mlir::asic::lowerMarker(TensorBuilder &b, DequantizeOp op) {
   if (TypedAttr folded = fold(op))
     return arith::ConstantOp::create(b, folded);
-  SmallVector<int64_t> scales = floatBits(
-      op.getScales(), [](double scale) { return float(scale); });
+  SmallVector<int64_t> scales =
+      floatBits(op.getScales(), [](double scale) { return float(scale); });
   MarkerOperands operands(b, op.getInput(), scales, op.getZeroPoints(),
                           op.getAxis());
   RankedTensorType type = tensorType(op.getResult());

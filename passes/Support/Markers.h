@@ -9,8 +9,9 @@
 
 namespace mlir::asic {
 
-/// clamp(roundeven(x * (1 / scale)) + zero point, lo, hi), the clamp in front of the
-/// addition so that everything fits in 32 bits. Does not replace the marker.
+/// clamp(roundeven(x * (1 / scale)) + zero point, lo, hi), the clamp in front
+/// of the addition so that everything fits in 32 bits. Does not replace the
+/// marker.
 Value lowerMarker(TensorBuilder &b, QuantizeOp op);
 
 /// (q - zero point) * scale; of a constant, now. Does not replace the marker.

@@ -42,7 +42,8 @@ static std::optional<ClampBody> selectOf(linalg::GenericOp op,
   Value lhs = compare.getLhs(), rhs = compare.getRhs();
   using P = arith::CmpFPredicate;
   P predicate = compare.getPredicate();
-  bool greater = llvm::is_contained({P::OGT, P::OGE, P::UGT, P::UGE}, predicate);
+  bool greater =
+      llvm::is_contained({P::OGT, P::OGE, P::UGT, P::UGE}, predicate);
   bool less = llvm::is_contained({P::OLT, P::OLE, P::ULT, P::ULE}, predicate);
   Value yes = select.getTrueValue(), no = select.getFalseValue();
   bool straight = yes == lhs && no == rhs, crossed = yes == rhs && no == lhs;
@@ -90,8 +91,8 @@ std::optional<BinaryBody> mlir::asic::matchBinary(linalg::GenericOp op) {
   auto lhs = dyn_cast<BlockArgument>(combine->getOperand(0));
   auto rhs = dyn_cast<BlockArgument>(combine->getOperand(1));
   if (!lhs || !rhs || lhs.getOwner() != op.getBody() ||
-      rhs.getOwner() != op.getBody() || lhs == rhs ||
-      lhs.getArgNumber() > 1 || rhs.getArgNumber() > 1)
+      rhs.getOwner() != op.getBody() || lhs == rhs || lhs.getArgNumber() > 1 ||
+      rhs.getArgNumber() > 1)
     return std::nullopt;
   BinaryBody::Kind kind = isa<arith::AddFOp>(combine)   ? BinaryBody::add
                           : isa<arith::SubFOp>(combine) ? BinaryBody::sub

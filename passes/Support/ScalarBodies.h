@@ -28,8 +28,8 @@ struct BinaryBody {
 };
 std::optional<BinaryBody> matchBinary(linalg::GenericOp op);
 
-/// Whether the body combines the first input with the accumulator by `OpTy` and uses no
-/// other input.
+/// Whether the body combines the first input with the accumulator by `OpTy` and
+/// uses no other input.
 template <typename OpTy>
 bool matchesReduction(linalg::GenericOp op) {
   Block *body = op.getBody();

@@ -61,8 +61,7 @@ Value TensorBuilder::map(ValueRange inputs, ArrayRef<AffineMap> maps,
                          BodyFn body) {
   SmallVector<AffineMap> allMaps(maps);
   allMaps.push_back(identityMap(shape.size()));
-  return generic(inputs, empty(shape, elementType), allMaps, body)
-      .getResult(0);
+  return generic(inputs, empty(shape, elementType), allMaps, body).getResult(0);
 }
 
 Value TensorBuilder::elementwise(ValueRange inputs, Type elementType,
@@ -72,8 +71,8 @@ Value TensorBuilder::elementwise(ValueRange inputs, Type elementType,
   return map(inputs, maps, shape, elementType, body);
 }
 
-Value TensorBuilder::reduce(Value input, ArrayRef<int64_t> kept,
-                            TypedAttr init, BodyFn body) {
+Value TensorBuilder::reduce(Value input, ArrayRef<int64_t> kept, TypedAttr init,
+                            BodyFn body) {
   RankedTensorType type = tensorType(input);
   SmallVector<int64_t> shape;
   for (int64_t dim : kept)
@@ -163,8 +162,7 @@ bool mlir::asic::isDataMovement(linalg::GenericOp op) {
          argument.getOwner() == op.getBody() && argument.getArgNumber() == 0;
 }
 
-std::optional<BroadcastVector>
-mlir::asic::matchBroadcastVector(Value value) {
+std::optional<BroadcastVector> mlir::asic::matchBroadcastVector(Value value) {
   if (auto op = value.getDefiningOp<linalg::BroadcastOp>()) {
     int64_t rank = tensorType(value).getRank();
     if (tensorType(op.getInput()).getRank() != 1)
@@ -176,8 +174,8 @@ mlir::asic::matchBroadcastVector(Value value) {
   auto op = value.getDefiningOp<linalg::GenericOp>();
   if (!op || !isDataMovement(op) || tensorType(op.getOperand(0)).getRank() != 1)
     return std::nullopt;
-  auto dim = dyn_cast<AffineDimExpr>(
-      op.getIndexingMapsArray().front().getResult(0));
+  auto dim =
+      dyn_cast<AffineDimExpr>(op.getIndexingMapsArray().front().getResult(0));
   AffineMap output = op.getIndexingMapsArray().back();
   if (!dim || !output.isPermutation())
     return std::nullopt;

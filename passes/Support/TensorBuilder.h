@@ -66,8 +66,8 @@ public:
   /// Dimension d of the result is dimension `permutation[d]` of `input`.
   Value transpose(Value input, ArrayRef<int64_t> permutation);
 
-  /// `input` with the same elements in another shape: an expand or a collapse, or
-  /// one after the other.
+  /// `input` with the same elements in another shape: an expand or a collapse,
+  /// or one after the other.
   Value reshape(Value input, ArrayRef<int64_t> shape);
 
   /// A 1-D tensor repeated over `shape` along every dimension but `dim`.
@@ -83,8 +83,8 @@ struct MultiplyAccumulate {
 };
 
 /// Recognises a generic with two inputs and one result whose body multiplies
-/// and accumulates, with widening casts (and zero-point subtractions when integer) on the
-/// factors.
+/// and accumulates, with widening casts (and zero-point subtractions when
+/// integer) on the factors.
 std::optional<MultiplyAccumulate> matchMultiplyAccumulate(linalg::GenericOp op);
 
 /// Whether the generic only moves elements: its body yields an input.
@@ -95,8 +95,8 @@ inline bool isParallel(linalg::GenericOp op) {
   return op.getNumLoops() == op.getNumParallelLoops();
 }
 
-/// The source vector and the dimension it lies along, when `value` is a generic or
-/// linalg.broadcast that repeats a 1-D tensor.
+/// The source vector and the dimension it lies along, when `value` is a generic
+/// or linalg.broadcast that repeats a 1-D tensor.
 struct BroadcastVector {
   Value vector;
   int64_t dim;
@@ -106,8 +106,8 @@ std::optional<BroadcastVector> matchBroadcastVector(Value value);
 /// The scalar that fills `value`, when it is a linalg.fill or a splat constant.
 std::optional<TypedAttr> matchFill(Value value);
 
-/// The constant that body value `value` stands for: a scalar constant, or a block
-/// argument fed by a splat tensor constant.
+/// The constant that body value `value` stands for: a scalar constant, or a
+/// block argument fed by a splat tensor constant.
 std::optional<double> matchScalar(linalg::GenericOp op, Value value);
 
 } // namespace mlir::asic

@@ -8,8 +8,8 @@
 namespace mlir::asic {
 
 void bindWeights(MLIRContext *context, ArrayRef<WeightView> weights) {
-  auto &manager =
-      DenseResourceElementsHandle::getManagerInterface(context).getBlobManager();
+  auto &manager = DenseResourceElementsHandle::getManagerInterface(context)
+                      .getBlobManager();
   for (const WeightView &weight : weights) {
     if (!manager.lookup(weight.name))
       continue;

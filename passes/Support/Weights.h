@@ -18,8 +18,8 @@ struct WeightView {
   size_t bytes = 0;
 };
 
-/// Binds the names that a parsed module uses to the caller's bytes, which have to
-/// outlive the context's use of them.
+/// Binds the names that a parsed module uses to the caller's bytes, which have
+/// to outlive the context's use of them.
 void bindWeights(MLIRContext *context, ArrayRef<WeightView> weights);
 
 } // namespace mlir::asic

@@ -95,10 +95,11 @@ Value Bufferizer::widen(tensor::PadOp pad, linalg::GenericOp user) {
   Value padding = pad.getConstantPaddingValue();
   APInt integer;
   APFloat real(0.0f);
-  bool isZero = padding && ((matchPattern(padding, m_ConstantInt(&integer)) &&
-                             integer.getSExtValue() == contraction->aZero) ||
-                            (matchPattern(padding, m_ConstantFloat(&real)) &&
-                             real.isZero()));
+  bool isZero =
+      padding &&
+      ((matchPattern(padding, m_ConstantInt(&integer)) &&
+        integer.getSExtValue() == contraction->aZero) ||
+       (matchPattern(padding, m_ConstantFloat(&real)) && real.isZero()));
   // The address generator checks two dimensions, x and y.
   AffineMap map = user.getIndexingMapsArray()[contraction->a];
   unsigned padded = 0;
@@ -132,8 +133,7 @@ Value Bufferizer::widen(tensor::PadOp pad, linalg::GenericOp user) {
       type.getMemorySpace());
   auto cast = memref::ReinterpretCastOp::create(builder, pad.getLoc(), wide,
                                                 source, offset, shape, strides);
-  cast->setAttr(kPadAttrName,
-                builder.getDenseI64ArrayAttr(pad.getStaticLow()));
+  cast->setAttr(kPadAttrName, builder.getDenseI64ArrayAttr(pad.getStaticLow()));
   return cast;
 }
 
@@ -167,8 +167,8 @@ Bufferizer::inputBuffer(OpOperand &operand,
 /// Copies sums out of the accumulators with the vector unit.
 Value Bufferizer::drain(Value buffer, Location loc) {
   auto type = cast<MemRefType>(buffer.getType());
-  Value sram = allocate(loc, type.getShape(), type.getElementType(),
-                        Space::sram);
+  Value sram =
+      allocate(loc, type.getShape(), type.getElementType(), Space::sram);
   linalg::GenericOp::create(
       builder, loc, buffer, sram,
       SmallVector<AffineMap>(2, builder.getMultiDimIdentityMap(type.getRank())),
@@ -209,12 +209,10 @@ Value Bufferizer::placeOutput(linalg::GenericOp op, bool isContraction) {
 /// them.
 LogicalResult Bufferizer::writeInit(linalg::GenericOp op, Value init,
                                     Value output) {
-  if (auto it = buffers.find(init);
-      it != buffers.end() && it->second == output)
+  if (auto it = buffers.find(init); it != buffers.end() && it->second == output)
     return success();
   if (auto fill = init.getDefiningOp<linalg::FillOp>()) {
-    linalg::FillOp::create(builder, fill.getLoc(), fill.getInputs()[0],
-                           output);
+    linalg::FillOp::create(builder, fill.getLoc(), fill.getInputs()[0], output);
     return success();
   }
   auto broadcast = init.getDefiningOp<linalg::GenericOp>();
@@ -259,8 +257,8 @@ LogicalResult Bufferizer::convertGeneric(linalg::GenericOp op) {
   }
   Value init = op.getDpsInits()[0];
   Value output = placeOutput(op, contraction.has_value());
-  bool readsInit = !op.getMatchingBlockArgument(op.getDpsInitOperand(0))
-                        .use_empty();
+  bool readsInit =
+      !op.getMatchingBlockArgument(op.getDpsInitOperand(0)).use_empty();
   if (readsInit && failed(writeInit(op, init, output)))
     return failure();
   cloneOnBuffers(op, inputs, output);
@@ -297,10 +295,11 @@ LogicalResult Bufferizer::convert(Operation *op) {
           return success();
         // A tile that lies in the padding whole is read like any other.
         auto type = cast<RankedTensorType>(fill.getResult(0).getType());
-        bool isTile = llvm::any_of(op->getUsers(), llvm::IsaPred<linalg::GenericOp>);
-        Value buffer = allocate(op->getLoc(), type.getShape(),
-                                type.getElementType(),
-                                isTile ? Space::sram : Space::dram);
+        bool isTile =
+            llvm::any_of(op->getUsers(), llvm::IsaPred<linalg::GenericOp>);
+        Value buffer =
+            allocate(op->getLoc(), type.getShape(), type.getElementType(),
+                     isTile ? Space::sram : Space::dram);
         linalg::FillOp::create(builder, op->getLoc(), fill.getInputs()[0],
                                buffer);
         buffers[fill.getResult(0)] = buffer;
@@ -336,10 +335,9 @@ LogicalResult Bufferizer::convert(Operation *op) {
 LogicalResult Bufferizer::run() {
   Block &block = function.getBody().front();
   // Functions that come as tile operations have nothing to convert.
-  bool hasTensors = llvm::any_of(function.getArgumentTypes(),
-                                 llvm::IsaPred<TensorType>) ||
-                    llvm::any_of(function.getResultTypes(),
-                                 llvm::IsaPred<TensorType>);
+  bool hasTensors =
+      llvm::any_of(function.getArgumentTypes(), llvm::IsaPred<TensorType>) ||
+      llvm::any_of(function.getResultTypes(), llvm::IsaPred<TensorType>);
   if (!hasTensors)
     return success();
   SmallVector<Operation *> old;
@@ -352,8 +350,8 @@ LogicalResult Bufferizer::run() {
     BlockArgument argument = block.getArgument(i);
     Type type = argument.getType();
     if (auto tensor = dyn_cast<RankedTensorType>(type))
-      type = bufferType(tensor.getShape(), tensor.getElementType(),
-                        Space::dram);
+      type =
+          bufferType(tensor.getShape(), tensor.getElementType(), Space::dram);
     inputs.push_back(type);
     Value buffer = block.addArgument(type, argument.getLoc());
     buffers[argument] = buffer;
@@ -366,7 +364,8 @@ LogicalResult Bufferizer::run() {
     results.push_back(result.getType());
   // The converted return is behind the old one.
   for (Operation *op : llvm::reverse(old)) {
-    if (isa<func::ReturnOp>(op) || llvm::any_of(op->getResultTypes(), llvm::IsaPred<RankedTensorType>))
+    if (isa<func::ReturnOp>(op) ||
+        llvm::any_of(op->getResultTypes(), llvm::IsaPred<RankedTensorType>))
       op->erase();
   }
   block.eraseArguments(0, numArguments);

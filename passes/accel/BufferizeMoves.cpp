@@ -18,8 +18,8 @@ Value Bufferizer::view(Value buffer, ArrayRef<int64_t> offsets,
   SmallVector<int64_t> strides(sizes.size(), 1);
   return memref::SubViewOp::create(
       builder, buffer.getLoc(),
-      cast<MemRefType>(memref::SubViewOp::inferResultType(type, offsets, sizes,
-                                                          strides)),
+      cast<MemRefType>(
+          memref::SubViewOp::inferResultType(type, offsets, sizes, strides)),
       buffer, getAsIndexOpFoldResult(builder.getContext(), offsets),
       getAsIndexOpFoldResult(builder.getContext(), sizes),
       getAsIndexOpFoldResult(builder.getContext(), strides));
@@ -33,7 +33,8 @@ static SmallVector<int64_t> toInts(ArrayRef<int64_t> values) {
 /// A load copies a tile to SRAM; another slice is a view.
 void Bufferizer::convertSlice(tensor::ExtractSliceOp op) {
   Value source = bufferOf(op.getSource());
-  ArrayRef<int64_t> offsets = op.getStaticOffsets(), sizes = op.getStaticSizes();
+  ArrayRef<int64_t> offsets = op.getStaticOffsets(),
+                    sizes = op.getStaticSizes();
   Value part;
   if (llvm::all_of(op.getStaticStrides(), [](int64_t s) { return s == 1; })) {
     part = view(source, offsets, sizes);
@@ -77,8 +78,9 @@ LogicalResult Bufferizer::convertInsert(tensor::InsertSliceOp op) {
   Value target = bufferOf(op.getDest());
   // Something else still reads what would be overwritten.
   Operation *def = op.getDest().getDefiningOp();
-  bool isOwned = def && op.getDest().hasOneUse() &&
-                 isa<tensor::EmptyOp, tensor::InsertSliceOp, linalg::FillOp>(def);
+  bool isOwned =
+      def && op.getDest().hasOneUse() &&
+      isa<tensor::EmptyOp, tensor::InsertSliceOp, linalg::FillOp>(def);
   if (!isOwned) {
     auto type = op.getType();
     Value copy = allocate(op.getLoc(), type.getShape(), type.getElementType(),
@@ -90,8 +92,8 @@ LogicalResult Bufferizer::convertInsert(tensor::InsertSliceOp op) {
   Value source = bufferOf(op.getSource());
   if (spaceOf(source) == Space::acc)
     source = drain(source, op.getLoc());
-  Value part = view(target, toInts(op.getStaticOffsets()),
-                    toInts(op.getStaticSizes()));
+  Value part =
+      view(target, toInts(op.getStaticOffsets()), toInts(op.getStaticSizes()));
   auto sourceType = cast<MemRefType>(source.getType());
   if (sourceType.getRank() != cast<MemRefType>(part.getType()).getRank())
     source = reshape(source, op.getStaticSizes());
@@ -129,10 +131,9 @@ LogicalResult Bufferizer::storePadded(tensor::PadOp pad, Value buffer) {
   Value source = bufferOf(pad.getSource());
   if (spaceOf(source) == Space::acc)
     source = drain(source, pad.getLoc());
-  memref::CopyOp::create(
-      builder, pad.getLoc(), source,
-      view(buffer, pad.getStaticLow(),
-           cast<MemRefType>(source.getType()).getShape()));
+  memref::CopyOp::create(builder, pad.getLoc(), source,
+                         view(buffer, pad.getStaticLow(),
+                              cast<MemRefType>(source.getType()).getShape()));
   return success();
 }
 
@@ -161,8 +162,8 @@ Value Bufferizer::reshape(Value buffer, ArrayRef<int64_t> shape) {
   }
   Location loc = buffer.getLoc();
   if (!isContiguous) {
-    Value copy = allocate(loc, type.getShape(), type.getElementType(),
-                          Space::dram);
+    Value copy =
+        allocate(loc, type.getShape(), type.getElementType(), Space::dram);
     memref::CopyOp::create(builder, loc, buffer, copy);
     buffer = copy;
     type = cast<MemRefType>(copy.getType());
@@ -176,8 +177,8 @@ Value Bufferizer::reshape(Value buffer, ArrayRef<int64_t> shape) {
     layout = StridedLayoutAttr::get(builder.getContext(), offset, newStrides);
   auto shaped = MemRefType::get(shape, type.getElementType(), layout,
                                 type.getMemorySpace());
-  return memref::ReinterpretCastOp::create(builder, loc, shaped, buffer,
-                                           offset, shape, newStrides);
+  return memref::ReinterpretCastOp::create(builder, loc, shaped, buffer, offset,
+                                           shape, newStrides);
 }
 
 void Bufferizer::convertReshape(Operation *op) {
@@ -197,13 +198,14 @@ LogicalResult Bufferizer::convertReturn(func::ReturnOp op) {
       base = view.getViewSource();
     auto type = cast<MemRefType>(buffer.getType());
     bool isOwn = base.getDefiningOp<memref::AllocOp>() &&
-                 spaceOf(base) == Space::dram && type.getLayout().isIdentity() &&
+                 spaceOf(base) == Space::dram &&
+                 type.getLayout().isIdentity() &&
                  cast<MemRefType>(base.getType()).getNumElements() ==
                      type.getNumElements() &&
                  returned.insert(base).second;
     if (!isOwn) {
-      Value copy = allocate(op.getLoc(), type.getShape(),
-                            type.getElementType(), Space::dram);
+      Value copy = allocate(op.getLoc(), type.getShape(), type.getElementType(),
+                            Space::dram);
       memref::CopyOp::create(builder, op.getLoc(), buffer, copy);
       buffer = copy;
     }

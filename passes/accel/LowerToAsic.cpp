@@ -98,8 +98,8 @@ void TileLowering::copyThroughSram(Location loc, Value source,
       int64_t parts = std::min(size, (bytes + limit - 1) / limit);
       int64_t step = (size + parts - 1) / parts;
       for (int64_t at = 0; at < size; at += step) {
-        SmallVector<int64_t> offsets(type.getRank(), 0),
-            sizes(type.getShape()), strides(type.getRank(), 1);
+        SmallVector<int64_t> offsets(type.getRank(), 0), sizes(type.getShape()),
+            strides(type.getRank(), 1);
         offsets[dim] = at;
         sizes[dim] = std::min(step, size - at);
         auto part = [&](Value whole) -> Value {
@@ -139,12 +139,11 @@ LogicalResult TileLowering::lowerFill(linalg::FillOp fill) {
   if (!matchPattern(fill.getInputs()[0], m_Constant(&value)))
     return fill.emitOpError("expected a constant to fill with");
   Location loc = fill.getLoc();
-  emitMove(builder, loc, moveSpace(builder, output),
-           [&](ArrayRef<Value> operands) {
-             FillOp::create(builder, loc, value, operands[0], IntegerAttr(),
-                            DenseI64ArrayAttr(), DenseI64ArrayAttr(),
-                            IntegerAttr());
-           });
+  emitMove(
+      builder, loc, moveSpace(builder, output), [&](ArrayRef<Value> operands) {
+        FillOp::create(builder, loc, value, operands[0], IntegerAttr(),
+                       DenseI64ArrayAttr(), DenseI64ArrayAttr(), IntegerAttr());
+      });
   return success();
 }
 
@@ -193,8 +192,7 @@ LogicalResult TileLowering::run() {
   for (Operation *op : llvm::reverse(old))
     op->erase();
   // Views and scalars that nothing reads any more.
-  for (Operation &op :
-       llvm::make_early_inc_range(llvm::reverse(block)))
+  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
     if (op.use_empty() && isPure(&op) && !op.hasTrait<OpTrait::IsTerminator>())
       op.erase();
   return success();

@@ -61,14 +61,13 @@ static void emitContract(OpBuilder &builder, linalg::GenericOp op,
           findExcess(space, contraction.depthwise, bool(start.bias))) {
     bool isReduction = space.reduction[*iterator];
     bool first = true;
-    unroll(builder, op.getLoc(), space, *iterator,
-           [&](const TileSpace &part) {
-             Start from = start;
-             if (isReduction && !first)
-               from = Start{/*accumulate=*/true, Value()};
-             first = false;
-             emitContract(builder, op, contraction, part, from);
-           });
+    unroll(builder, op.getLoc(), space, *iterator, [&](const TileSpace &part) {
+      Start from = start;
+      if (isReduction && !first)
+        from = Start{/*accumulate=*/true, Value()};
+      first = false;
+      emitContract(builder, op, contraction, part, from);
+    });
     return;
   }
   SmallVector<Attribute> iterators;
@@ -84,8 +83,8 @@ static void emitContract(OpBuilder &builder, linalg::GenericOp op,
       builder.getArrayAttr(iterators),
       builder.getI64IntegerAttr(contraction.aZero),
       builder.getI64IntegerAttr(contraction.wZero),
-      start.accumulate ? builder.getUnitAttr() : UnitAttr(), pad,
-      IntegerAttr(), DenseI64ArrayAttr(), DenseI64ArrayAttr(), IntegerAttr());
+      start.accumulate ? builder.getUnitAttr() : UnitAttr(), pad, IntegerAttr(),
+      DenseI64ArrayAttr(), DenseI64ArrayAttr(), IntegerAttr());
   if (Attribute group = op->getAttr("asic.group"))
     contract->setAttr("asic.group", group);
 }
@@ -97,7 +96,8 @@ static Value biasOf(linalg::GenericOp broadcast, const Contraction &contraction,
   AffineMap in = broadcast.getIndexingMapsArray()[0];
   AffineMap out = broadcast.getIndexingMapsArray()[1];
   Value bias = broadcast.getDpsInputs()[0];
-  if (in.getNumResults() != 1 || cast<MemRefType>(bias.getType()).getRank() != 1)
+  if (in.getNumResults() != 1 ||
+      cast<MemRefType>(bias.getType()).getRank() != 1)
     return Value();
   // The result dimension that the bias follows, then the contraction's
   // iterator of it.
@@ -111,8 +111,8 @@ static Value biasOf(linalg::GenericOp broadcast, const Contraction &contraction,
   unsigned channels = llvm::count_if(contraction.roles, [&](LoopRole r) {
     return r == LoopRole::n || r == LoopRole::batch;
   });
-  bool isChannel = role == LoopRole::n ||
-                   (role == LoopRole::batch && contraction.depthwise);
+  bool isChannel =
+      role == LoopRole::n || (role == LoopRole::batch && contraction.depthwise);
   return isChannel && channels == 1 ? bias : Value();
 }
 
@@ -127,8 +127,7 @@ LogicalResult TileLowering::lowerContraction(linalg::GenericOp op,
   space.ranges.assign(op.getStaticLoopRanges());
   for (utils::IteratorType type : op.getIteratorTypesArray())
     space.reduction.push_back(type == utils::IteratorType::reduction);
-  if (auto cast =
-          space.operands[0].getDefiningOp<memref::ReinterpretCastOp>())
+  if (auto cast = space.operands[0].getDefiningOp<memref::ReinterpretCastOp>())
     if (auto pad = cast->getAttrOfType<DenseI64ArrayAttr>(kPadAttrName)) {
       space.operands[0] = cast.getSource();
       space.pad = SmallVector<int64_t>(pad.asArrayRef());
@@ -140,7 +139,8 @@ LogicalResult TileLowering::lowerContraction(linalg::GenericOp op,
     start.accumulate = true;
   } else if (auto fill = dyn_cast<linalg::FillOp>(init)) {
     Value value = fill.getInputs()[0];
-    if (!matchPattern(value, m_Zero()) && !matchPattern(value, m_AnyZeroFloat())) {
+    if (!matchPattern(value, m_Zero()) &&
+        !matchPattern(value, m_AnyZeroFloat())) {
       start.accumulate = true;
       TypedAttr constant;
       if (!matchPattern(value, m_Constant(&constant)))

@@ -12,8 +12,8 @@ using namespace mlir::asic;
 /// Loops of one map instruction.
 static constexpr unsigned maxLoops = 5;
 
-/// A view of `operand` with one dimension per iterator that moves in it, so that
-/// every range is a plain dimension.
+/// A view of `operand` with one dimension per iterator that moves in it, so
+/// that every range is a plain dimension.
 static Value flattenWindow(OpBuilder &builder, Location loc, Value operand,
                            AffineMap &map, ArrayRef<int64_t> ranges) {
   auto type = cast<MemRefType>(operand.getType());
@@ -64,22 +64,21 @@ static std::optional<unsigned> findExcess(const TileSpace &space) {
   return std::nullopt;
 }
 
-static void emitSplit(OpBuilder &builder, Operation *op,
-                      const TileSpace &space, TypedAttr init,
+static void emitSplit(OpBuilder &builder, Operation *op, const TileSpace &space,
+                      TypedAttr init,
                       function_ref<void(OpBuilder &, Block &)> body) {
   if (std::optional<unsigned> iterator = findExcess(space)) {
-    unroll(builder, op->getLoc(), space, *iterator,
-           [&](const TileSpace &part) {
-             emitSplit(builder, op, part, init, body);
-           });
+    unroll(builder, op->getLoc(), space, *iterator, [&](const TileSpace &part) {
+      emitSplit(builder, op, part, init, body);
+    });
     return;
   }
   TileSpace final = space;
   if (!rangesAreKnown(final.maps, final.ranges.size()))
     for (unsigned i = 0; i + 1 < final.operands.size(); ++i)
       final.operands[i] =
-          flattenWindow(builder, op->getLoc(), final.operands[i],
-                        final.maps[i], final.ranges);
+          flattenWindow(builder, op->getLoc(), final.operands[i], final.maps[i],
+                        final.ranges);
   SmallVector<Attribute> iterators;
   for (bool reduction : final.reduction)
     iterators.push_back(
@@ -87,8 +86,8 @@ static void emitSplit(OpBuilder &builder, Operation *op,
   auto map = MapOp::create(
       builder, op->getLoc(), ArrayRef(final.operands).drop_back(),
       final.operands.back(), builder.getAffineMapArrayAttr(final.maps),
-      builder.getArrayAttr(iterators), init, IntegerAttr(),
-      DenseI64ArrayAttr(), DenseI64ArrayAttr(), IntegerAttr());
+      builder.getArrayAttr(iterators), init, IntegerAttr(), DenseI64ArrayAttr(),
+      DenseI64ArrayAttr(), IntegerAttr());
   if (Attribute group = op->getAttr("asic.group"))
     map->setAttr("asic.group", group);
   Block &block = map.getBody().emplaceBlock();
@@ -166,7 +165,8 @@ static TypedAttr neutralOf(linalg::GenericOp op) {
   bool isMax = isa<arith::MaximumFOp, arith::MaxNumFOp>(combine);
   if (isMax || isa<arith::MinimumFOp, arith::MinNumFOp>(combine))
     return FloatAttr::get(
-        type, APFloat::getInf(cast<FloatType>(type).getFloatSemantics(), isMax));
+        type,
+        APFloat::getInf(cast<FloatType>(type).getFloatSemantics(), isMax));
   return TypedAttr();
 }
 
@@ -220,22 +220,19 @@ LogicalResult TileLowering::lowerMap(linalg::GenericOp op) {
   if (reduces)
     arguments.push_back(accumulator);
 
-  emitMap(op, inputs, output, maps, init,
-          [&](OpBuilder &nested, Block &block) {
-            IRMapping mapping;
-            for (auto [from, to] :
-                 llvm::zip_equal(arguments, block.getArguments()))
-              mapping.map(from, to);
-            for (OpOperand *operand : op.getDpsInputOperands())
-              if (!isa<MemRefType>(operand->get().getType()))
-                mapping.map(op.getMatchingBlockArgument(operand),
-                            operand->get());
-            for (Operation &inner : body->without_terminator())
-              nested.clone(inner, mapping);
-            YieldOp::create(
-                nested, op.getLoc(),
-                mapping.lookupOrDefault(body->getTerminator()->getOperand(0)));
-          });
+  emitMap(op, inputs, output, maps, init, [&](OpBuilder &nested, Block &block) {
+    IRMapping mapping;
+    for (auto [from, to] : llvm::zip_equal(arguments, block.getArguments()))
+      mapping.map(from, to);
+    for (OpOperand *operand : op.getDpsInputOperands())
+      if (!isa<MemRefType>(operand->get().getType()))
+        mapping.map(op.getMatchingBlockArgument(operand), operand->get());
+    for (Operation &inner : body->without_terminator())
+      nested.clone(inner, mapping);
+    YieldOp::create(
+        nested, op.getLoc(),
+        mapping.lookupOrDefault(body->getTerminator()->getOperand(0)));
+  });
   if (broadcast)
     addBroadcast(op, broadcast, output);
   return success();

@@ -41,8 +41,11 @@ SpaceDims mlir::asic::mergeDims(const TileSpace &space) {
   for (auto [iterator, size] : llvm::enumerate(space.ranges)) {
     if (size == 1)
       continue;
-    SpaceDims::Dim dim{size, space.reduction[iterator], unsigned(iterator),
-                       unsigned(iterator), {}};
+    SpaceDims::Dim dim{size,
+                       space.reduction[iterator],
+                       unsigned(iterator),
+                       unsigned(iterator),
+                       {}};
     for (const SmallVector<int64_t> &operand : strides)
       dim.strides.push_back(operand[iterator]);
     SpaceDims::Dim *outer = merged.dims.empty() ? nullptr : &merged.dims.back();

@@ -60,10 +60,10 @@ static bool assignRoles(linalg::GenericOp op, Contraction &contraction) {
     bool inOut = out.isFunctionOfDim(i);
     if (!inOut && !(inA && inW))
       return false;
-    LoopRole role = !inOut         ? LoopRole::k
-                    : inA && inW   ? LoopRole::batch
-                    : inW          ? LoopRole::n
-                                   : LoopRole::m;
+    LoopRole role = !inOut       ? LoopRole::k
+                    : inA && inW ? LoopRole::batch
+                    : inW        ? LoopRole::n
+                                 : LoopRole::m;
     hasBatch |= role == LoopRole::batch && op.getStaticLoopRanges()[i] > 1;
     hasN |= role == LoopRole::n;
     contraction.roles.push_back(role);
@@ -129,8 +129,8 @@ bool mlir::asic::addLinear(AffineExpr expr, int64_t factor,
            addLinear(binary.getRHS(), factor, coefficients, constant);
   if (binary.getKind() == AffineExprKind::Mul)
     if (auto value = dyn_cast<AffineConstantExpr>(binary.getRHS()))
-      return addLinear(binary.getLHS(), factor * value.getValue(),
-                       coefficients, constant);
+      return addLinear(binary.getLHS(), factor * value.getValue(), coefficients,
+                       constant);
   return false;
 }
 
@@ -171,7 +171,8 @@ bool mlir::asic::isBroadcast(linalg::GenericOp op) {
       op.getNumReductionLoops() != 0)
     return false;
   Block *body = op.getBody();
-  AffineMap in = op.getIndexingMapsArray()[0], out = op.getIndexingMapsArray()[1];
+  AffineMap in = op.getIndexingMapsArray()[0],
+            out = op.getIndexingMapsArray()[1];
   return &body->front() == body->getTerminator() &&
          body->getTerminator()->getOperand(0) == body->getArgument(0) &&
          in.isProjectedPermutation() && out.isPermutation() &&
@@ -181,9 +182,7 @@ bool mlir::asic::isBroadcast(linalg::GenericOp op) {
 bool mlir::asic::isAbsorbed(Operation *op) {
   if (isa<tensor::EmptyOp, linalg::FillOp>(op))
     return true;
-  auto isCompute = [](Operation *user) {
-    return isa<linalg::GenericOp>(user);
-  };
+  auto isCompute = [](Operation *user) { return isa<linalg::GenericOp>(user); };
   if (isa<tensor::PadOp>(op))
     return llvm::any_of(op->getUsers(), isCompute);
   auto generic = dyn_cast<linalg::GenericOp>(op);

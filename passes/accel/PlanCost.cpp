@@ -108,9 +108,9 @@ int64_t TilingCost::moveCycles(ArrayRef<int64_t> shape, ArrayRef<int64_t> tile,
   if (rows == 1)
     bytes = ceilDiv(run, burst) * burst;
   int64_t port = target.dram.bytesPerCycle.ceilDivide(bytes * rows);
-  int64_t engine = std::max<int64_t>(
-      target.dma.bytesPerCycle.ceilDivide(run * rows),
-      rows * target.dma.rowOverhead);
+  int64_t engine =
+      std::max<int64_t>(target.dma.bytesPerCycle.ceilDivide(run * rows),
+                        rows * target.dma.rowOverhead);
   return target.dma.setup + std::max(port, engine);
 }
 
@@ -266,8 +266,8 @@ bool TilingCost::evaluate(Tiling &tiling) const {
     sram += depth * use.tileBytes;
     int64_t extra = (use.distinct - depth) * use.tileBytes;
     if (use.count > use.distinct)
-      choices.push_back({unsigned(i),
-                         (use.count - use.distinct) * use.totalBytes, extra});
+      choices.push_back(
+          {unsigned(i), (use.count - use.distinct) * use.totalBytes, extra});
   }
   llvm::stable_sort(choices, [](const Choice &a, const Choice &b) {
     return a.saved * std::max<int64_t>(b.extra, 1) >
@@ -297,8 +297,8 @@ bool TilingCost::evaluate(Tiling &tiling) const {
   }
   // Engines work side by side; the first load and the last drain do not.
   int64_t dma = loadCycles + tiles * store;
-  tiling.cycles = std::max({tiles * mxu, tiles * vpu, dma}) + firstLoad +
-                  vpu + store + int64_t(target.dram.readLatency);
+  tiling.cycles = std::max({tiles * mxu, tiles * vpu, dma}) + firstLoad + vpu +
+                  store + int64_t(target.dram.readLatency);
   if (tiles == 1)
     tiling.cycles = loadCycles + mxu + vpu + store;
   tiling.bytes = bytes;

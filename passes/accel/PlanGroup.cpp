@@ -23,7 +23,8 @@ static SmallVector<unsigned> resultLoops(linalg::GenericOp op) {
 }
 
 /// A group of one: every result dimension tiles itself.
-static Group makeGroup(linalg::GenericOp op, const ::asic::TargetModel &target) {
+static Group makeGroup(linalg::GenericOp op,
+                       const ::asic::TargetModel &target) {
   GroupMember member{op, SmallVector<int>(op.getNumLoops(), -1),
                      matchContraction(op, target)};
   SmallVector<unsigned> loops = resultLoops(op);
@@ -121,9 +122,9 @@ static bool tryJoin(linalg::GenericOp op, Group &group,
   return true;
 }
 
-std::vector<Group>
-mlir::asic::formGroups(func::FuncOp function, const ::asic::TargetModel &target,
-                       const DenseSet<Operation *> &alone) {
+std::vector<Group> mlir::asic::formGroups(func::FuncOp function,
+                                          const ::asic::TargetModel &target,
+                                          const DenseSet<Operation *> &alone) {
   std::vector<Group> groups;
   DenseMap<Operation *, size_t> groupOf;
   // Users come first, so that an operation knows whether all of them are in
@@ -167,8 +168,7 @@ mlir::asic::readGroups(func::FuncOp function,
       continue;
     }
     auto it = byNumber.find(number.getInt());
-    if (it == byNumber.end() ||
-        !tryJoin(generic, groups[it->second], target))
+    if (it == byNumber.end() || !tryJoin(generic, groups[it->second], target))
       return op.emitOpError("expected all users in group ")
              << number.getInt()
              << ", each reading whole tiles; give the operation a group of "

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Groups: operations that are executed tile by tile, so that what passes between
-// them stays on the chip.
+// Groups: operations that are executed tile by tile, so that what passes
+// between them stays on the chip.
 #ifndef ASIC_PASSES_ACCEL_PLANGROUP_H
 #define ASIC_PASSES_ACCEL_PLANGROUP_H
 

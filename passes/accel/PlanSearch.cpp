@@ -62,9 +62,8 @@ void TilingSearch::findChannel() {
       continue;
     for (auto [role, dim] :
          llvm::zip_equal(member.contraction->roles, member.tileOf))
-      if (dim >= 0 &&
-          (role == LoopRole::n ||
-           (member.contraction->depthwise && role == LoopRole::batch)))
+      if (dim >= 0 && (role == LoopRole::n || (member.contraction->depthwise &&
+                                               role == LoopRole::batch)))
         channel = dim;
   }
 }
@@ -133,8 +132,8 @@ bool TilingSearch::splitReduction(SmallVectorImpl<int64_t> &reduce) const {
       continue;
     linalg::GenericOp op = member.op;
     SmallVector<int64_t> sizes;
-    for (auto [role, size] : llvm::zip_equal(member.contraction->roles,
-                                             op.getStaticLoopRanges()))
+    for (auto [role, size] :
+         llvm::zip_equal(member.contraction->roles, op.getStaticLoopRanges()))
       if (role == LoopRole::k)
         sizes.push_back(size);
     if (reduce.empty())

@@ -190,8 +190,8 @@ LogicalResult ScheduleVerifier::checkLifetimes() {
   };
   auto overlap = [&](unsigned a, unsigned b) {
     const ScheduleBuffer &one = model.buffers[a], &other = model.buffers[b];
-    bool isShared = one.address == other.address && !one.isWritten &&
-                    !other.isWritten;
+    bool isShared =
+        one.address == other.address && !one.isWritten && !other.isWritten;
     return one.space == other.space && !isShared &&
            one.address < other.address + other.bytes &&
            other.address < one.address + one.bytes;

@@ -93,8 +93,8 @@ Value GroupTiler::load(Value source, const Box &box) {
   auto [it, isNew] = tiles.try_emplace(keyOf(box), Loaded{});
   // A tile of a tensor that is not held is gone once another tile of the group
   // has passed without using it.
-  bool isThere = !isNew && (held.contains(source) ||
-                            it->second.lastUse + 1 >= tileNumber);
+  bool isThere =
+      !isNew && (held.contains(source) || it->second.lastUse + 1 >= tileNumber);
   it->second.lastUse = tileNumber;
   if (isThere)
     return it->second.value;
@@ -170,8 +170,7 @@ Value GroupTiler::tileGeneric(linalg::GenericOp op, const Box &loops,
       /*library_call=*/nullptr);
   IRMapping mapping;
   op.getRegion().cloneInto(&tile.getRegion(), mapping);
-  tile->setAttr(kGroupAttrName,
-                builder.getI64IntegerAttr(plan.getGroup()));
+  tile->setAttr(kGroupAttrName, builder.getI64IntegerAttr(plan.getGroup()));
   return tile.getResult(0);
 }
 
@@ -245,8 +244,8 @@ Value GroupTiler::tileValue(Value value, const Box &box) {
         builder, def->getLoc(), box.sizes,
         cast<ShapedType>(value.getType()).getElementType());
     if (auto fill = dyn_cast<linalg::FillOp>(def))
-      tile = linalg::FillOp::create(builder, def->getLoc(),
-                                    fill.getInputs()[0], tile)
+      tile = linalg::FillOp::create(builder, def->getLoc(), fill.getInputs()[0],
+                                    tile)
                  .getResult(0);
   }
   return computed[value][keyOf(box)] = tile;

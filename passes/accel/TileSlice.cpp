@@ -87,18 +87,16 @@ Value ConstantSlices::slice(OpBuilder &builder, Value source, const Box &box) {
     if (int64_t(bytes.size()) != type.getNumElements() * elementBytes) {
       if (!failed)
         constant.emitOpError("expected ")
-            << type.getNumElements() * elementBytes
-            << " bytes of data, got " << bytes.size()
-            << "; bind the weights before compiling";
+            << type.getNumElements() * elementBytes << " bytes of data, got "
+            << bytes.size() << "; bind the weights before compiling";
       failed = true;
       return Value();
     }
     std::string name = "tile";
     if (auto resource = dyn_cast<DenseResourceElementsAttr>(value))
       name = resource.getRawHandle().getKey().str();
-    tile = makeValue(tileType, copyBox(bytes, type.getShape(), box,
-                                       elementBytes),
-                     name);
+    tile = makeValue(tileType,
+                     copyBox(bytes, type.getShape(), box, elementBytes), name);
   }
   // Next to the constant it is cut from, so that every tile may use it.
   OpBuilder::InsertionGuard guard(builder);

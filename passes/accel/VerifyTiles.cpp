@@ -92,7 +92,9 @@ static LogicalResult verifyTiles(func::FuncOp function) {
       if (!isa<RankedTensorType>(input.getType()))
         continue;
       Operation *def = input.getDefiningOp();
-      if (!def || !(def->hasAttr(kLoadAttrName) || isa<linalg::GenericOp, linalg::FillOp, tensor::PadOp, tensor::EmptyOp>(def)))
+      if (!def || !(def->hasAttr(kLoadAttrName) ||
+                    isa<linalg::GenericOp, linalg::FillOp, tensor::PadOp,
+                        tensor::EmptyOp>(def)))
         return op.emitOpError("expected inputs that are loaded or computed "
                               "tiles after tile");
     }
@@ -126,8 +128,7 @@ static LogicalResult verifyTileOps(func::FuncOp function) {
 
 namespace {
 
-struct VerifyPlanPass
-    : mlir::asic::impl::VerifyPlanPassBase<VerifyPlanPass> {
+struct VerifyPlanPass : mlir::asic::impl::VerifyPlanPassBase<VerifyPlanPass> {
   void runOnOperation() override {
     if (isAcceleratorFunction(getOperation()) &&
         failed(verifyPlans(getOperation())))
@@ -135,8 +136,7 @@ struct VerifyPlanPass
   }
 };
 
-struct VerifyTilePass
-    : mlir::asic::impl::VerifyTilePassBase<VerifyTilePass> {
+struct VerifyTilePass : mlir::asic::impl::VerifyTilePassBase<VerifyTilePass> {
   void runOnOperation() override {
     if (isAcceleratorFunction(getOperation()) &&
         failed(verifyTiles(getOperation())))
@@ -153,8 +153,7 @@ struct VerifyBufferizePass
   }
 };
 
-struct VerifyAsicPass
-    : mlir::asic::impl::VerifyAsicPassBase<VerifyAsicPass> {
+struct VerifyAsicPass : mlir::asic::impl::VerifyAsicPassBase<VerifyAsicPass> {
   void runOnOperation() override {
     if (isAcceleratorFunction(getOperation()) &&
         failed(verifyTileOps(getOperation())))

@@ -139,8 +139,8 @@ struct InterchangeLoops : OpRewritePattern<linalg::GenericOp> {
     AffineMap output = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
     auto last = AffineDimExpr(nullptr);
     if (output.getNumResults() != 0)
-      last = dyn_cast<AffineDimExpr>(
-          output.getResult(output.getNumResults() - 1));
+      last =
+          dyn_cast<AffineDimExpr>(output.getResult(output.getNumResults() - 1));
     if (!last || last.getPosition() == loops - 1)
       return rewriter.notifyMatchFailure(op, "no dimension to move");
     unsigned dim = last.getPosition();

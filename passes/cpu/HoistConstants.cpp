@@ -13,8 +13,7 @@ namespace mlir::asic {
 
 namespace {
 
-struct HoistConstantsPass
-    : impl::HoistConstantsPassBase<HoistConstantsPass> {
+struct HoistConstantsPass : impl::HoistConstantsPassBase<HoistConstantsPass> {
   void runOnOperation() override {
     func::FuncOp func = getOperation();
     if (func.isExternal())

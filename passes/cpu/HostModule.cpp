@@ -132,8 +132,8 @@ HostModule::compile(ModuleOp module) {
       llvm::Expected<HostTensor> tensor = describe(attr.getType());
       if (!tensor)
         return tensor.takeError();
-      function.constants.push_back({std::move(*tensor),
-                                    blob->getData().data()});
+      function.constants.push_back(
+          {std::move(*tensor), blob->getData().data()});
     }
     result->functions[entry.first()] = std::move(function);
   }
@@ -183,10 +183,12 @@ llvm::Error HostModule::call(llvm::StringRef name,
   const HostSignature &signature = function.signature;
   if (inputs.size() != signature.inputs.size() ||
       outputs.size() != signature.outputs.size())
-    return makeError(llvm::formatv(
-        "expected {0} inputs and {1} outputs for '{2}', got {3} and {4}",
-        signature.inputs.size(), signature.outputs.size(), name, inputs.size(),
-        outputs.size()).str());
+    return makeError(
+        llvm::formatv(
+            "expected {0} inputs and {1} outputs for '{2}', got {3} and {4}",
+            signature.inputs.size(), signature.outputs.size(), name,
+            inputs.size(), outputs.size())
+            .str());
 
   // The C interface takes pointers to descriptors, the packed one pointers to
   // those pointers.

@@ -46,8 +46,7 @@ public:
   /// Compiles every public function with a body of `module`, which is changed.
   /// Diagnostics go to the context's handler. The bytes of the constants stay
   /// where they are: the context must outlive the result.
-  static llvm::Expected<std::unique_ptr<HostModule>>
-  compile(ModuleOp module);
+  static llvm::Expected<std::unique_ptr<HostModule>> compile(ModuleOp module);
 
   /// Null when there is no function of that name.
   const HostSignature *signature(llvm::StringRef function) const;

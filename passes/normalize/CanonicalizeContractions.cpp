@@ -99,9 +99,8 @@ struct SwapConstantOperand : OpRewritePattern<linalg::GenericOp> {
     std::swap(maps[0], maps[1]);
     TensorBuilder b(op.getLoc(), rewriter);
     auto swapped = linalg::GenericOp::create(
-        b, op->getResultTypes(),
-        ValueRange{op.getOperand(1), op.getOperand(0)}, op.getDpsInits(), maps,
-        op.getIteratorTypesArray());
+        b, op->getResultTypes(), ValueRange{op.getOperand(1), op.getOperand(0)},
+        op.getDpsInits(), maps, op.getIteratorTypesArray());
     IRMapping mapping;
     op.getRegion().cloneInto(&swapped.getRegion(), mapping);
     Block *body = swapped.getBody();

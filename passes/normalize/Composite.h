@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// A composite: a call of a declaration `@asic.<op>.<n>` whose attributes say what
-// the op was. Each supported op owns one decomposition.
+// A composite: a call of a declaration `@asic.<op>.<n>` whose attributes say
+// what the op was. Each supported op owns one decomposition.
 #ifndef ASIC_PASSES_NORMALIZE_COMPOSITE_H
 #define ASIC_PASSES_NORMALIZE_COMPOSITE_H
 
@@ -52,8 +52,8 @@ private:
   func::FuncOp declaration;
 };
 
-/// Replaces every result of a composite and returns "", or returns the reason why
-/// it cannot, having changed nothing.
+/// Replaces every result of a composite and returns "", or returns the reason
+/// why it cannot, having changed nothing.
 using Decomposition = std::string (*)(Composite &, TensorBuilder &);
 
 /// Decompositions of neural-network functions by op name.

@@ -24,9 +24,8 @@ enum class Kind { conv, depthwise, grouped, poolMax, poolSum };
 class ChannelsLast {
 public:
   ChannelsLast(linalg::LinalgOp op, Kind kind, TensorBuilder &b)
-      : op(op), kind(kind), b(b),
-        rank(tensorType(op->getOperand(0)).getRank() -
-             (kind == Kind::grouped ? 3 : 2)) {}
+      : op(op), kind(kind), b(b), rank(tensorType(op->getOperand(0)).getRank() -
+                                       (kind == Kind::grouped ? 3 : 2)) {}
 
   /// The result in the original layout.
   Value build();
@@ -94,8 +93,7 @@ AffineMap ChannelsLast::windowMap() {
 }
 
 AffineMap ChannelsLast::outputMap() {
-  SmallVector<int64_t> dims =
-      llvm::to_vector(llvm::seq<int64_t>(0, window(0)));
+  SmallVector<int64_t> dims = llvm::to_vector(llvm::seq<int64_t>(0, window(0)));
   return b.dimsMap(numLoops(), dims);
 }
 
@@ -161,11 +159,11 @@ Value ChannelsLast::build() {
   if (kind != Kind::poolMax && kind != Kind::poolSum)
     window = b.transpose(window, weightPermutation());
   Value init = b.transpose(op->getOperand(2), permutation);
-  linalg::GenericOp generic = b.generic(
-      {input, window}, init, {inputMap(), windowMap(), outputMap()},
-      [&](ImplicitLocOpBuilder &nested, ValueRange args) {
-        return accumulate(nested, args);
-      });
+  linalg::GenericOp generic =
+      b.generic({input, window}, init, {inputMap(), windowMap(), outputMap()},
+                [&](ImplicitLocOpBuilder &nested, ValueRange args) {
+                  return accumulate(nested, args);
+                });
   return b.transpose(generic.getResult(0),
                      invertPermutationVector(permutation));
 }

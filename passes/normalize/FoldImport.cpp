@@ -34,7 +34,8 @@ struct FoldScalarInputs : OpRewritePattern<linalg::GenericOp> {
         continue;
       OpBuilder::InsertionGuard guard(rewriter);
       rewriter.setInsertionPoint(op);
-      Value constant = arith::ConstantOp::create(rewriter, op.getLoc(), *scalar);
+      Value constant =
+          arith::ConstantOp::create(rewriter, op.getLoc(), *scalar);
       rewriter.modifyOpInPlace(
           op, [&] { rewriter.replaceAllUsesWith(argument, constant); });
       return success();
@@ -43,8 +44,9 @@ struct FoldScalarInputs : OpRewritePattern<linalg::GenericOp> {
   }
 };
 
-/// Drops unit dimensions that an indexing map addresses with the constant 0, from
-/// inputs (broadcasts) and from the result (reductions that keep dimensions).
+/// Drops unit dimensions that an indexing map addresses with the constant 0,
+/// from inputs (broadcasts) and from the result (reductions that keep
+/// dimensions).
 struct FoldUnitMapResults : OpRewritePattern<linalg::GenericOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -77,9 +79,9 @@ struct FoldUnitMapResults : OpRewritePattern<linalg::GenericOp> {
     if (!changed)
       return failure();
     Value init = operands.pop_back_val();
-    auto generic = linalg::GenericOp::create(
-        b, TypeRange(init.getType()), operands, ValueRange(init), maps,
-        op.getIteratorTypesArray());
+    auto generic = linalg::GenericOp::create(b, TypeRange(init.getType()),
+                                             operands, ValueRange(init), maps,
+                                             op.getIteratorTypesArray());
     rewriter.inlineRegionBefore(op.getRegion(), generic.getRegion(),
                                 generic.getRegion().begin());
     ArrayRef<int64_t> shape = tensorType(op.getResult(0)).getShape();

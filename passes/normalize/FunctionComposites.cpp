@@ -130,18 +130,18 @@ static Value emitSoftmax(TensorBuilder &b, Value input, int64_t dim,
   SmallVector<int64_t> kept = dimsWithout(rank, dim);
   AffineMap whole = b.identityMap(rank), row = b.dimsMap(rank, kept);
   constexpr float lowest = -std::numeric_limits<float>::infinity();
-  Value max = b.reduce(
-      input, kept, b.getF32FloatAttr(lowest),
-      [](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
-        return arith::MaximumFOp::create(b, widen(b, args[0]), args[1]);
-      });
+  Value max = b.reduce(input, kept, b.getF32FloatAttr(lowest),
+                       [](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
+                         return arith::MaximumFOp::create(b, widen(b, args[0]),
+                                                          args[1]);
+                       });
   ArrayRef<int64_t> shape = tensorType(input).getShape();
-  Value exp = b.map(
-      {input, max}, {whole, row}, shape, b.getF32Type(),
-      [](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
-        Value shifted = arith::SubFOp::create(b, widen(b, args[0]), args[1]);
-        return math::ExpOp::create(b, shifted);
-      });
+  Value exp = b.map({input, max}, {whole, row}, shape, b.getF32Type(),
+                    [](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
+                      Value shifted =
+                          arith::SubFOp::create(b, widen(b, args[0]), args[1]);
+                      return math::ExpOp::create(b, shifted);
+                    });
   return b.map({exp, sum(b, exp, kept)}, {whole, row}, shape, type,
                [&](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
                  return narrow(b, arith::DivFOp::create(b, args[0], args[1]),
@@ -158,8 +158,7 @@ static std::string softmax(Composite &composite, TensorBuilder &b) {
   if (*dim < 0)
     *dim += tensorType(input).getRank();
   composite.replaceResult(
-      0, emitSoftmax(b, input, *dim,
-                     composite.resultType(0).getElementType()));
+      0, emitSoftmax(b, input, *dim, composite.resultType(0).getElementType()));
   return {};
 }
 
@@ -177,8 +176,8 @@ static Value contract(TensorBuilder &b, Value lhs, Value rhs,
       .getResult(0);
 }
 
-/// `value` without its unit dimensions where it is broadcast to `shape`, and the
-/// map that broadcasts the rest. None when it does not broadcast.
+/// `value` without its unit dimensions where it is broadcast to `shape`, and
+/// the map that broadcasts the rest. None when it does not broadcast.
 static std::optional<std::pair<Value, AffineMap>>
 broadcastTo(TensorBuilder &b, Value value, ArrayRef<int64_t> shape) {
   RankedTensorType type = tensorType(value);
@@ -285,24 +284,22 @@ static std::string attention(Composite &composite, TensorBuilder &b) {
       return "expected a mask that broadcasts to the scores";
     std::tie(mask, maskMap) = *broadcast;
   }
-  Value scores =
-      contract(b, query, key, {dims(both, m, r), dims(keyBatch, n, r),
-                               dims(both, m, n)},
-               scoreShape);
+  Value scores = contract(
+      b, query, key, {dims(both, m, r), dims(keyBatch, n, r), dims(both, m, n)},
+      scoreShape);
   scores = maskScores(b, scores, scale, mask, maskMap);
   Type type = result.getElementType();
   Value weights = emitSoftmax(b, scores, batch + 1, type);
   SmallVector<int64_t> outShape(q.begin(), q.end() - 1);
   outShape.push_back(v[rank - 1]);
-  Value out = contract(b, weights, value,
-                       {dims(both, m, r), dims(keyBatch, r, n),
-                        dims(both, m, n)},
-                       outShape);
+  Value out = contract(
+      b, weights, value,
+      {dims(both, m, r), dims(keyBatch, r, n), dims(both, m, n)}, outShape);
   if (type != b.getF32Type())
-    out = b.elementwise(out, type,
-                        [&](ImplicitLocOpBuilder &b, ValueRange args) {
-                          return narrow(b, args[0], type);
-                        });
+    out =
+        b.elementwise(out, type, [&](ImplicitLocOpBuilder &b, ValueRange args) {
+          return narrow(b, args[0], type);
+        });
   composite.replaceResult(0, b.reshape(out, result.getShape()));
   return {};
 }
@@ -347,8 +344,8 @@ Value Normalization::emit(TensorBuilder &b, Type type) {
   Value squares =
       b.generic({input, mean}, zero, {whole, row, row},
                 [](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
-                  Value centered = arith::SubFOp::create(b, widen(b, args[0]),
-                                                         args[1]);
+                  Value centered =
+                      arith::SubFOp::create(b, widen(b, args[0]), args[1]);
                   Value square = arith::MulFOp::create(b, centered, centered);
                   return arith::AddFOp::create(b, args[2], square);
                 })
@@ -415,8 +412,7 @@ static std::string layerNorm(Composite &composite, TensorBuilder &b) {
   normalization.bias = composite.operand("bias");
   normalization.affineDims = llvm::to_vector(llvm::seq<int64_t>(first, rank));
   normalization.eps = composite.number("eps").value_or(1e-5);
-  Value result =
-      normalization.emit(b, tensorType(input).getElementType());
+  Value result = normalization.emit(b, tensorType(input).getElementType());
   composite.replaceResult(0, result);
   replaceStatistics(composite, b, normalization);
   return {};
@@ -444,8 +440,7 @@ static std::string groupNorm(Composite &composite, TensorBuilder &b) {
     normalization.weight = b.reshape(weight, {*groups, perGroup});
   if (Value bias = composite.operand("bias"))
     normalization.bias = b.reshape(bias, {*groups, perGroup});
-  Value result =
-      normalization.emit(b, tensorType(input).getElementType());
+  Value result = normalization.emit(b, tensorType(input).getElementType());
   composite.replaceResult(0, b.reshape(result, shape));
   replaceStatistics(composite, b, normalization);
   return {};
@@ -484,8 +479,8 @@ static Value nearestIndices(TensorBuilder &b, int64_t in, int64_t out,
 }
 
 /// Gathers pixels by index tables; only the host runs this.
-static Value gatherPixels(TensorBuilder &b, Value input, ArrayRef<int64_t> shape,
-                          Value rows, Value columns) {
+static Value gatherPixels(TensorBuilder &b, Value input,
+                          ArrayRef<int64_t> shape, Value rows, Value columns) {
   Type type = tensorType(input).getElementType();
   return b.map({rows, columns}, {b.dimsMap(4, 2), b.dimsMap(4, 3)}, shape, type,
                [&](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
@@ -509,8 +504,7 @@ static std::string upsampleNearest(Composite &composite, TensorBuilder &b) {
     return "expected a tensor of rank 4";
   ArrayRef<int64_t> from = tensorType(input).getShape(), to = result.getShape();
   if (to[2] % from[2] == 0 && to[3] % from[3] == 0) {
-    Value repeated =
-        repeatPixels(b, input, {to[2] / from[2], to[3] / from[3]});
+    Value repeated = repeatPixels(b, input, {to[2] / from[2], to[3] / from[3]});
     composite.replaceResult(0, repeated);
     return {};
   }

@@ -17,8 +17,8 @@ class Hoister {
 public:
   explicit Hoister(IRRewriter &rewriter) : rewriter(rewriter) {}
 
-  /// Whether `value` can be had in the order of `permutation` without a transposition
-  /// inside the network.
+  /// Whether `value` can be had in the order of `permutation` without a
+  /// transposition inside the network.
   bool canHoist(Value value, ArrayRef<int64_t> permutation, int depth = 0);
 
   /// `value` in the order of `permutation`; `canHoist` must hold.
@@ -117,7 +117,7 @@ Value Hoister::hoist(Value value, ArrayRef<int64_t> permutation) {
     return hoistPad(pad, permutation);
   if (auto generic = dyn_cast<linalg::GenericOp>(op))
     return isPlainContraction(generic) ? hoistContraction(generic, permutation)
-                                  : hoistGeneric(generic, permutation);
+                                       : hoistGeneric(generic, permutation);
   return hoistMarker(op, permutation);
 }
 
@@ -128,9 +128,8 @@ Value Hoister::hoistMarker(Operation *op, ArrayRef<int64_t> permutation) {
   mapping.map(op->getOperand(0), input);
   Operation *clone = rewriter.clone(*op, mapping);
   RankedTensorType type = tensorType(op->getResult(0));
-  clone->getResult(0).setType(
-      RankedTensorType::get(permuted(type.getShape(), permutation),
-                            type.getElementType()));
+  clone->getResult(0).setType(RankedTensorType::get(
+      permuted(type.getShape(), permutation), type.getElementType()));
   if (auto axis = op->getAttrOfType<IntegerAttr>("axis"))
     clone->setAttr("axis", rewriter.getI64IntegerAttr(
                                llvm::find(permutation, axis.getInt()) -

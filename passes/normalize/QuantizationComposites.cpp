@@ -18,7 +18,8 @@ struct Parameters {
 };
 } // namespace
 
-/// The argument `name` as numbers: an attribute, or an operand that is constant.
+/// The argument `name` as numbers: an attribute, or an operand that is
+/// constant.
 static std::optional<SmallVector<double>> numbers(Composite &composite,
                                                   StringRef name) {
   if (std::optional<double> value = composite.number(name))

@@ -92,9 +92,9 @@ struct FoldConstantTranspose : OpRewritePattern<linalg::TransposeOp> {
     if (axis)
       axis = b.getI64IntegerAttr(llvm::find(permutation, axis.getInt()) -
                                  permutation.begin());
-    rewriter.replaceOpWithNewOp<DequantizeOp>(
-        op, op.getResult()[0].getType(), moved, marker.getScalesAttr(),
-        marker.getZeroPointsAttr(), axis);
+    rewriter.replaceOpWithNewOp<DequantizeOp>(op, op.getResult()[0].getType(),
+                                              moved, marker.getScalesAttr(),
+                                              marker.getZeroPointsAttr(), axis);
     return success();
   }
 };
@@ -128,8 +128,8 @@ struct FoldTransposeOfUniform : OpRewritePattern<linalg::TransposeOp> {
   }
 };
 
-/// op(transpose(x)) for elementwise and reducing generics: the whole op works in
-/// x's layout; its other operands are brought to that layout.
+/// op(transpose(x)) for elementwise and reducing generics: the whole op works
+/// in x's layout; its other operands are brought to that layout.
 struct SinkThroughGeneric : OpRewritePattern<linalg::GenericOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -379,16 +379,16 @@ struct SinkThroughExpand : OpRewritePattern<tensor::ExpandShapeOp> {
     TensorBuilder b(op.getLoc(), rewriter);
     auto type =
         RankedTensorType::get(inputShape, op.getResultType().getElementType());
-    Value expanded = tensor::ExpandShapeOp::create(b, type, inner.getInput(),
-                                                   inputGroups);
+    Value expanded =
+        tensor::ExpandShapeOp::create(b, type, inner.getInput(), inputGroups);
     rewriter.replaceOp(op,
                        b.transpose(expanded, invertPermutationVector(order)));
     return success();
   }
 };
 
-/// collapse_shape(transpose(x)) where every group is contiguous in x as well, or where
-/// only unit dimensions have moved.
+/// collapse_shape(transpose(x)) where every group is contiguous in x as well,
+/// or where only unit dimensions have moved.
 struct SinkThroughCollapse : OpRewritePattern<tensor::CollapseShapeOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -424,9 +424,10 @@ struct SinkThroughCollapse : OpRewritePattern<tensor::CollapseShapeOp> {
       }
       shape.push_back(op.getResultType().getDimSize(group));
     }
-    auto type = RankedTensorType::get(shape, op.getResultType().getElementType());
-    Value collapsed = tensor::CollapseShapeOp::create(
-        b, type, inner.getInput(), inputGroups);
+    auto type =
+        RankedTensorType::get(shape, op.getResultType().getElementType());
+    Value collapsed =
+        tensor::CollapseShapeOp::create(b, type, inner.getInput(), inputGroups);
     rewriter.replaceOp(op,
                        b.transpose(collapsed, invertPermutationVector(order)));
     return success();
@@ -444,10 +445,11 @@ struct SinkThroughCollapse : OpRewritePattern<tensor::CollapseShapeOp> {
   }
 };
 
-/// For markers and elementwise ops of one input: op(expand(x)) becomes expand(op(x)), so that
-/// reshapes meet; op(collapse(x)) becomes collapse(op(x)) where x is a transposition, so
-/// that flattening a channels-last tensor meets the contraction, or a reduction, so that
-/// the op is computed with it.
+/// For markers and elementwise ops of one input: op(expand(x)) becomes
+/// expand(op(x)), so that reshapes meet; op(collapse(x)) becomes
+/// collapse(op(x)) where x is a transposition, so that flattening a
+/// channels-last tensor meets the contraction, or a reduction, so that the op
+/// is computed with it.
 struct MoveReshapeBelow : RewritePattern {
   explicit MoveReshapeBelow(MLIRContext *context)
       : RewritePattern(MatchAnyOpTypeTag(), /*benefit=*/1, context) {}
@@ -465,9 +467,9 @@ struct MoveReshapeBelow : RewritePattern {
       return failure();
     TensorBuilder b(op->getLoc(), rewriter);
     Value source = reshape->getOperand(0);
-    auto type = RankedTensorType::get(
-        tensorType(source).getShape(),
-        tensorType(op->getResult(0)).getElementType());
+    auto type =
+        RankedTensorType::get(tensorType(source).getShape(),
+                              tensorType(op->getResult(0)).getElementType());
     Value moved;
     if (auto generic = dyn_cast<linalg::GenericOp>(op)) {
       moved = rebuildUnary(b, generic, source, type);
@@ -532,8 +534,8 @@ private:
   }
 };
 
-/// matmul(collapse(transpose(x)), w) with constant w: the rows of w are put into x's
-/// order at compile time.
+/// matmul(collapse(transpose(x)), w) with constant w: the rows of w are put
+/// into x's order at compile time.
 struct PermuteWeightRows : OpRewritePattern<linalg::GenericOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -542,16 +544,16 @@ struct PermuteWeightRows : OpRewritePattern<linalg::GenericOp> {
     auto match = matchMultiplyAccumulate(op);
     if (!match || isParallel(op))
       return failure();
-    for (auto [data, weight] : {std::pair(match->lhs, match->rhs),
-                                std::pair(match->rhs, match->lhs)})
+    for (auto [data, weight] :
+         {std::pair(match->lhs, match->rhs), std::pair(match->rhs, match->lhs)})
       if (succeeded(apply(op, data, weight, rewriter)))
         return success();
     return failure();
   }
 
 private:
-  /// Whether `value` is a constant or a dequantised constant whose scales do not lie along
-  /// `dim`.
+  /// Whether `value` is a constant or a dequantised constant whose scales do
+  /// not lie along `dim`.
   static bool isConstantAlong(Value value, int64_t dim) {
     if (auto marker = value.getDefiningOp<DequantizeOp>()) {
       if (marker.getAxis() && int64_t(*marker.getAxis()) == dim)
@@ -610,8 +612,8 @@ private:
     }
     Value rows =
         permuteRows(b, op.getOperand(weight), weightDim, sizes, toInput);
-    Value flat = tensor::CollapseShapeOp::create(
-        b, collapse.getResultType(), inner.getInput(), groups);
+    Value flat = tensor::CollapseShapeOp::create(b, collapse.getResultType(),
+                                                 inner.getInput(), groups);
     rewriter.modifyOpInPlace(op, [&] {
       op->setOperand(data, flat);
       op->setOperand(weight, rows);
@@ -625,12 +627,10 @@ private:
                            ArrayRef<int64_t> sizes,
                            ArrayRef<int64_t> permutation) {
     if (auto marker = weight.getDefiningOp<DequantizeOp>()) {
-      Value rows =
-          permuteRows(b, marker.getInput(), dim, sizes, permutation);
-      return DequantizeOp::create(b, marker.getType(), rows,
-                                  marker.getScalesAttr(),
-                                  marker.getZeroPointsAttr(),
-                                  marker.getAxisAttr());
+      Value rows = permuteRows(b, marker.getInput(), dim, sizes, permutation);
+      return DequantizeOp::create(
+          b, marker.getType(), rows, marker.getScalesAttr(),
+          marker.getZeroPointsAttr(), marker.getAxisAttr());
     }
     SmallVector<int64_t> shape(tensorType(weight).getShape()), split;
     SmallVector<int64_t> order;
@@ -674,20 +674,19 @@ struct FoldConstantReshape : OpRewritePattern<OpTy> {
     TypedAttr reshaped = reshapeConstant(constant, shape);
     if (!reshaped)
       return failure();
-    Value value =
-        arith::ConstantOp::create(rewriter, op.getLoc(), reshaped);
+    Value value = arith::ConstantOp::create(rewriter, op.getLoc(), reshaped);
     if (!marker) {
       rewriter.replaceOp(op, value);
       return success();
     }
-    rewriter.replaceOpWithNewOp<DequantizeOp>(
-        op, op.getResultType(), value, marker.getScalesAttr(),
-        marker.getZeroPointsAttr(), axis);
+    rewriter.replaceOpWithNewOp<DequantizeOp>(op, op.getResultType(), value,
+                                              marker.getScalesAttr(),
+                                              marker.getZeroPointsAttr(), axis);
     return success();
   }
 
-  /// Where dimension `axis` of the source is in the result: the dimension of its group
-  /// that has its size, when the others of the group are units.
+  /// Where dimension `axis` of the source is in the result: the dimension of
+  /// its group that has its size, when the others of the group are units.
   static std::optional<int64_t> movedAxis(OpTy op, int64_t axis) {
     SmallVector<ReassociationIndices> groups = op.getReassociationIndices();
     constexpr bool expands = std::is_same_v<OpTy, tensor::ExpandShapeOp>;

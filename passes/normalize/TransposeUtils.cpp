@@ -41,9 +41,8 @@ SmallVector<int64_t> mlir::asic::orderLike(ArrayRef<int64_t> dims,
       groups.push_back({position - loops.begin(), {}});
     groups.back().members.push_back(index);
   }
-  llvm::sort(groups, [](const Group &a, const Group &b) {
-    return a.rank < b.rank;
-  });
+  llvm::sort(groups,
+             [](const Group &a, const Group &b) { return a.rank < b.rank; });
   SmallVector<int64_t> permutation;
   for (const Group &group : groups)
     permutation.append(group.members);
@@ -67,11 +66,9 @@ bool mlir::asic::isPlainContraction(linalg::GenericOp op) {
 }
 
 /// The body's `linalg.index` ops after loop `l` became loop `position[l]`.
-static void renumberIndexOps(linalg::GenericOp op,
-                             ArrayRef<int64_t> position) {
-  op.getBody()->walk([&](linalg::IndexOp index) {
-    index.setDim(position[index.getDim()]);
-  });
+static void renumberIndexOps(linalg::GenericOp op, ArrayRef<int64_t> position) {
+  op.getBody()->walk(
+      [&](linalg::IndexOp index) { index.setDim(position[index.getDim()]); });
 }
 
 linalg::GenericOp mlir::asic::rebuild(TensorBuilder &b, linalg::GenericOp op,
@@ -99,9 +96,8 @@ linalg::GenericOp mlir::asic::rebuild(TensorBuilder &b, linalg::GenericOp op,
   for (AffineMap map : inputMaps)
     maps.push_back(map.replaceDimsAndSymbols(renamed, {}, numLoops, 0));
   maps.push_back(outputMap.replaceDimsAndSymbols(renamed, {}, numLoops, 0));
-  auto result =
-      linalg::GenericOp::create(b, TypeRange(init.getType()), inputs,
-                                ValueRange(init), maps, iterators);
+  auto result = linalg::GenericOp::create(b, TypeRange(init.getType()), inputs,
+                                          ValueRange(init), maps, iterators);
   IRMapping mapping;
   op.getRegion().cloneInto(&result.getRegion(), mapping);
   renumberIndexOps(result, position);

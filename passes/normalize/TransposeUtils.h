@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Moving a transposition across one op, in both directions. `linalg.transpose` stands for the
-// transpositions that are being moved; once they rest they become generics.
+// Moving a transposition across one op, in both directions. `linalg.transpose`
+// stands for the transpositions that are being moved; once they rest they
+// become generics.
 #ifndef ASIC_PASSES_NORMALIZE_TRANSPOSEUTILS_H
 #define ASIC_PASSES_NORMALIZE_TRANSPOSEUTILS_H
 
@@ -18,8 +19,7 @@ inline constexpr llvm::StringLiteral kPinnedAttr = "asic.pinned";
 bool isIdentity(ArrayRef<int64_t> permutation);
 
 /// Applying `first` and then `second`.
-SmallVector<int64_t> compose(ArrayRef<int64_t> first,
-                             ArrayRef<int64_t> second);
+SmallVector<int64_t> compose(ArrayRef<int64_t> first, ArrayRef<int64_t> second);
 
 /// `values` in transposed order: element d is `values[permutation[d]]`.
 template <typename T>
@@ -35,27 +35,28 @@ SmallVector<T> permuted(ArrayRef<T> values, ArrayRef<int64_t> permutation) {
 std::optional<SmallVector<int64_t>> loopsOf(AffineMap map);
 
 /// The permutation that puts dimensions with these loops into the order of
-/// `loops`. A dimension whose loop is not in `loops` stays behind its left neighbour.
+/// `loops`. A dimension whose loop is not in `loops` stays behind its left
+/// neighbour.
 SmallVector<int64_t> orderLike(ArrayRef<int64_t> dims, ArrayRef<int64_t> loops);
 
-/// Whether the generic reads and writes every dimension plainly and may change its
-/// layout: no window, no contraction.
+/// Whether the generic reads and writes every dimension plainly and may change
+/// its layout: no window, no contraction.
 bool isPermutable(linalg::GenericOp op);
 
-/// `op` with other operands and maps of the same meaning, its loops renumbered so that
-/// the result comes first, in its order, then the reductions in the order of
-/// `like`. Replaces nothing.
+/// `op` with other operands and maps of the same meaning, its loops renumbered
+/// so that the result comes first, in its order, then the reductions in the
+/// order of `like`. Replaces nothing.
 linalg::GenericOp rebuild(TensorBuilder &b, linalg::GenericOp op,
                           ValueRange inputs, ArrayRef<AffineMap> inputMaps,
                           Value init, AffineMap outputMap,
                           ArrayRef<int64_t> like);
 
-/// Whether the generic multiplies and accumulates over plain dimensions: a matrix
-/// product, not a convolution.
+/// Whether the generic multiplies and accumulates over plain dimensions: a
+/// matrix product, not a convolution.
 bool isPlainContraction(linalg::GenericOp op);
 
-/// Patterns that cancel transpositions and apply them to constants and to tensors that
-/// are alike in every layout.
+/// Patterns that cancel transpositions and apply them to constants and to
+/// tensors that are alike in every layout.
 void populateFoldTransposePatterns(RewritePatternSet &patterns);
 
 /// Patterns that move transpositions towards the results.

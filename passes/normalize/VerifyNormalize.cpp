@@ -43,7 +43,8 @@ struct VerifyNormalizePass
   LogicalResult verify(Operation *op) {
     if (isa<ModuleOp, func::FuncOp>(op))
       return success();
-    if (isa<linalg::LinalgOp>(op) && !isa<linalg::GenericOp, linalg::FillOp>(op))
+    if (isa<linalg::LinalgOp>(op) &&
+        !isa<linalg::GenericOp, linalg::FillOp>(op))
       return op->emitOpError(
           "expected only linalg.generic and linalg.fill after normalize");
     if (op->getName().getDialectNamespace() == "cf")

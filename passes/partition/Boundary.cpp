@@ -18,13 +18,11 @@ bool mlir::asic::isBorderCast(Operation *op) {
 static Value permute(TensorBuilder &b, Value value,
                      ArrayRef<int64_t> permutation) {
   RankedTensorType type = tensorType(value);
-  SmallVector<int64_t> shape =
-      applyPermutation(type.getShape(), permutation);
-  AffineMap map = b.dimsMap(type.getRank(), invertPermutationVector(permutation));
+  SmallVector<int64_t> shape = applyPermutation(type.getShape(), permutation);
+  AffineMap map =
+      b.dimsMap(type.getRank(), invertPermutationVector(permutation));
   return b.map(value, map, shape, type.getElementType(),
-               [](ImplicitLocOpBuilder &, ValueRange args) {
-                 return args[0];
-               });
+               [](ImplicitLocOpBuilder &, ValueRange args) { return args[0]; });
 }
 
 /// `value` with elements of `element`, quantised or dequantised as `boundary`
@@ -49,9 +47,9 @@ static Value convert(TensorBuilder &b, Value value, Type element,
   Operation *marker;
   Value result;
   if (isa<IntegerType>(element)) {
-    auto quantize = QuantizeOp::create(b, type, value, ArrayRef(factor),
-                                       ArrayRef(zero), IntegerAttr(),
-                                       number("lo"), number("hi"));
+    auto quantize =
+        QuantizeOp::create(b, type, value, ArrayRef(factor), ArrayRef(zero),
+                           IntegerAttr(), number("lo"), number("hi"));
     result = lowerMarker(b, quantize);
     marker = quantize;
   } else {
@@ -68,9 +66,9 @@ Value mlir::asic::materializeBoundary(UnrealizedConversionCastOp cast) {
   OpBuilder builder(cast);
   TensorBuilder b(cast.getLoc(), builder);
   auto boundary = cast->getAttrOfType<DictionaryAttr>(kBoundaryAttrName);
-  Value value = convert(b, cast.getOperand(0),
-                        tensorType(cast.getResult(0)).getElementType(),
-                        boundary);
+  Value value =
+      convert(b, cast.getOperand(0),
+              tensorType(cast.getResult(0)).getElementType(), boundary);
   auto permutation = boundary.getAs<DenseI64ArrayAttr>("permutation");
   if (!permutation)
     return value;

@@ -78,7 +78,8 @@ public:
   bool atEnd() const { return steps.empty(); }
 
   /// The next step if it is one of `Ops`.
-  template <typename... Ops> const Step *take() {
+  template <typename... Ops>
+  const Step *take() {
     if (steps.empty() || !isa<Ops...>(steps.front().op))
       return nullptr;
     const Step *step = &steps.front();
@@ -96,8 +97,7 @@ std::optional<Conversion> matchQuantize(ArrayRef<Step> chain, Type result) {
   ChainReader reader(chain);
   Conversion conversion;
   const Step *multiply = reader.take<arith::MulFOp>();
-  if (!multiply || !result.isInteger() ||
-      !reader.take<math::RoundEvenOp>())
+  if (!multiply || !result.isInteger() || !reader.take<math::RoundEvenOp>())
     return std::nullopt;
   unsigned width = result.getIntOrFloatBitWidth();
   if (width > 32)
@@ -270,11 +270,10 @@ struct FoldBoundaryPass : impl::FoldBoundaryPassBase<FoldBoundaryPass> {
         continue;
       OpBuilder builder(op);
       auto logical = llvm::cast<RankedTensorType>(argument.getType());
-      auto identity =
-          llvm::to_vector(llvm::seq<int64_t>(0, logical.getRank()));
-      Value result = makeCast(builder, op.getLoc(), argument,
-                              logical.clone(device),
-                              makeBoundary(logical, identity, *quantize));
+      auto identity = llvm::to_vector(llvm::seq<int64_t>(0, logical.getRank()));
+      Value result =
+          makeCast(builder, op.getLoc(), argument, logical.clone(device),
+                   makeBoundary(logical, identity, *quantize));
       for (Operation *reshape : reshapes)
         result = cloneReshape(builder, reshape, result);
       replaceInside(op, result);
@@ -379,8 +378,7 @@ struct FoldBoundaryPass : impl::FoldBoundaryPassBase<FoldBoundaryPass> {
       return;
     Value device = op.getDpsInputs()[0];
     Conversion conversion;
-    if (auto dequantize =
-            matchDequantize(*chain, getElementTypeOrSelf(device)))
+    if (auto dequantize = matchDequantize(*chain, getElementTypeOrSelf(device)))
       conversion = *dequantize;
     else if (!chain->empty() && !isFloatCast<arith::ExtFOp>(*chain))
       return;

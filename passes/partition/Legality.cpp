@@ -84,8 +84,9 @@ StringRef laneMnemonic(StringRef op) {
       .Default("?");
 }
 
-/// Reductions of more than one step that no neighbour with the same strides in all
-/// operands takes in. Parallel loops are no limit: the map is split along them.
+/// Reductions of more than one step that no neighbour with the same strides in
+/// all operands takes in. Parallel loops are no limit: the map is split along
+/// them.
 unsigned countReductionLoops(linalg::GenericOp op) {
   SmallVector<int64_t> extents = op.getStaticLoopRanges();
   SmallVector<AffineMap> maps = op.getIndexingMapsArray();
@@ -183,9 +184,8 @@ Refusal Legality::check(Operation *op) const {
       if (Refusal refusal = checkTensor(value.getType()))
         return refusal;
   return llvm::TypeSwitch<Operation *, Refusal>(op)
-      .Case<linalg::GenericOp>([&](auto generic) {
-        return checkGeneric(generic);
-      })
+      .Case<linalg::GenericOp>(
+          [&](auto generic) { return checkGeneric(generic); })
       .Case<linalg::FillOp, arith::ConstantOp, tensor::EmptyOp, tensor::PadOp,
             tensor::ExpandShapeOp, tensor::CollapseShapeOp,
             tensor::ExtractSliceOp, tensor::InsertSliceOp, tensor::ConcatOp,

@@ -46,9 +46,9 @@ bool isShared(Operation *op) {
   if (isa<arith::ConstantOp, tensor::EmptyOp>(op))
     return true;
   auto generic = dyn_cast<linalg::GenericOp>(op);
-  bool spreads = isa<linalg::FillOp, tensor::ExpandShapeOp,
-                     tensor::CollapseShapeOp>(op) ||
-                 (generic && llvm::hasSingleElement(*generic.getBody()));
+  bool spreads =
+      isa<linalg::FillOp, tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op) ||
+      (generic && llvm::hasSingleElement(*generic.getBody()));
   return spreads && llvm::all_of(op->getOperands(), [](Value operand) {
            Operation *producer = operand.getDefiningOp();
            return producer && isShared(producer);
@@ -57,7 +57,8 @@ bool isShared(Operation *op) {
 
 /// Ops outside any region: shared ones, border casts and the return.
 bool isOutside(Operation *op) {
-  return isShared(op) || isBorderCast(op) || op->hasTrait<OpTrait::IsTerminator>();
+  return isShared(op) || isBorderCast(op) ||
+         op->hasTrait<OpTrait::IsTerminator>();
 }
 
 class Partitioner {
@@ -88,8 +89,8 @@ private:
   StringSet<> userNames;
 };
 
-/// The op of @main that makes `value` in a region; null for arguments, shared ops
-/// and casts of arguments.
+/// The op of @main that makes `value` in a region; null for arguments, shared
+/// ops and casts of arguments.
 Operation *regionProducer(Value value) {
   Operation *op = value.getDefiningOp();
   return op && !isOutside(op) ? op : nullptr;
@@ -143,8 +144,8 @@ LogicalResult Partitioner::assignSides(bool fallbackIsError) {
   return success();
 }
 
-/// The runtime converts at the accelerator's borders only: the host's readers and
-/// results get the conversion as ops.
+/// The runtime converts at the accelerator's borders only: the host's readers
+/// and results get the conversion as ops.
 void Partitioner::convertHostBorders() {
   auto isHostOp = [&](Operation *op) {
     auto it = sides.find(topLevel(op, main));
@@ -159,7 +160,8 @@ void Partitioner::convertHostBorders() {
       continue;
     Operation *before = op.getPrevNode();
     Value value = materializeBoundary(cast<UnrealizedConversionCastOp>(op));
-    for (Operation *made = before ? before->getNextNode() : &op.getBlock()->front();
+    for (Operation *made = before ? before->getNextNode()
+                                  : &op.getBlock()->front();
          made != &op; made = made->getNextNode())
       if (!isOutside(made))
         sides[made] = Side::host;
@@ -301,9 +303,9 @@ void Partitioner::outline(Region &region, StringRef name) {
   auto func = func::FuncOp::create(builder, main.getLoc(), name, type);
   func.setPrivate();
   bool isHost = region.side == Side::host;
-  func->setAttr(kRegionAttrName,
-                builder.getStringAttr(isHost ? kHostRegion
-                                             : kAcceleratorRegion));
+  func->setAttr(
+      kRegionAttrName,
+      builder.getStringAttr(isHost ? kHostRegion : kAcceleratorRegion));
   setBorder(func, inputs.getArrayRef(), outputs.getArrayRef(), region.side);
 
   Block *body = func.addEntryBlock();
@@ -320,8 +322,8 @@ void Partitioner::outline(Region &region, StringRef name) {
   func::ReturnOp::create(builder, main.getLoc(), results);
 
   builder.setInsertionPoint(main.getBody().front().getTerminator());
-  auto call = func::CallOp::create(builder, main.getLoc(), func,
-                                   inputs.getArrayRef());
+  auto call =
+      func::CallOp::create(builder, main.getLoc(), func, inputs.getArrayRef());
   for (unsigned i = 0; i < outputs.size(); ++i)
     Value(outputs[i]).replaceUsesWithIf(call.getResult(i), [&](OpOperand &use) {
       return !inside.contains(topLevel(use.getOwner(), main));
@@ -332,8 +334,8 @@ void Partitioner::outline(Region &region, StringRef name) {
   }
 }
 
-/// The user's name of a value that is an argument or result of @main, or one made
-/// up.
+/// The user's name of a value that is an argument or result of @main, or one
+/// made up.
 std::string Partitioner::nameOf(Value value) {
   if (auto cast = value.getDefiningOp<UnrealizedConversionCastOp>())
     value = cast.getOperand(0);

@@ -34,8 +34,8 @@ static bool isCopyShaped(linalg::GenericOp op) {
                       [](AffineMap map) { return map.isPermutation(); });
 }
 
-/// A conversion of a network's input that the runtime can do: layout, quantisation
-/// or a narrower float.
+/// A conversion of a network's input that the runtime can do: layout,
+/// quantisation or a narrower float.
 static bool isInputConversion(linalg::GenericOp op) {
   if (!isCopyShaped(op))
     return false;
@@ -80,8 +80,8 @@ static unsigned countBodyOps(linalg::GenericOp op) {
   return count;
 }
 
-/// Whether computing the op twice costs less than storing its result: it widens small elements
-/// with a handful of simple ops.
+/// Whether computing the op twice costs less than storing its result: it widens
+/// small elements with a handful of simple ops.
 static bool isCheap(linalg::GenericOp op) {
   if (countBodyOps(op) > 4)
     return false;
@@ -112,8 +112,8 @@ static linalg::GenericOp contractionBehind(linalg::GenericOp op) {
   return {};
 }
 
-/// One pass drains one contraction. Of several that end in `consumer`, the last in the
-/// program is drained there, all others before.
+/// One pass drains one contraction. Of several that end in `consumer`, the last
+/// in the program is drained there, all others before.
 static bool drainsLastContraction(linalg::GenericOp producer,
                                   linalg::GenericOp consumer) {
   linalg::GenericOp contraction = contractionBehind(producer);
@@ -164,7 +164,8 @@ static bool shouldFuse(OpOperand *operand) {
     return false;
   if (!producer->hasOneUse() && !isDataMovement(producer) && !isCheap(producer))
     return false;
-  if (producer.getNumDpsInputs() + consumer.getNumDpsInputs() - 1 > kMaxInputs ||
+  if (producer.getNumDpsInputs() + consumer.getNumDpsInputs() - 1 >
+          kMaxInputs ||
       countBodyOps(producer) + countBodyOps(consumer) > kMaxBodyOps)
     return false;
   return drainsLastContraction(producer, consumer);
@@ -181,8 +182,8 @@ struct FoldClampedRoundTrip : OpRewritePattern<arith::ExtSIOp> {
     if (!trunc || trunc.getIn().getType() != op.getType())
       return failure();
     auto min = trunc.getIn().getDefiningOp<arith::MinSIOp>();
-    auto max = min ? min.getLhs().getDefiningOp<arith::MaxSIOp>()
-                   : arith::MaxSIOp();
+    auto max =
+        min ? min.getLhs().getDefiningOp<arith::MaxSIOp>() : arith::MaxSIOp();
     APInt lo, hi;
     if (!max || !matchPattern(min.getRhs(), m_ConstantInt(&hi)) ||
         !matchPattern(max.getRhs(), m_ConstantInt(&lo)))
@@ -195,7 +196,8 @@ struct FoldClampedRoundTrip : OpRewritePattern<arith::ExtSIOp> {
   }
 };
 
-/// A generic that yields what it starts from (weights that are all zero) does nothing.
+/// A generic that yields what it starts from (weights that are all zero) does
+/// nothing.
 struct FoldIdleGeneric : OpRewritePattern<linalg::GenericOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -226,8 +228,8 @@ struct FuseElementwisePass
     populateConstantGenericPatterns(patterns);
     GreedyRewriteConfig config;
     config.setUseTopDownTraversal(true);
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns),
-                                     config)))
+    if (failed(
+            applyPatternsGreedily(getOperation(), std::move(patterns), config)))
       signalPassFailure();
   }
 };

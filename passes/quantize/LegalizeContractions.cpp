@@ -87,8 +87,8 @@ static TypedAttr roundConstant(ElementsAttr constant, FloatType type) {
       });
 }
 
-/// `value` rounded to `type`, in front of a padding so that the conversion meets what
-/// made the value.
+/// `value` rounded to `type`, in front of a padding so that the conversion
+/// meets what made the value.
 static Value roundTo(TensorBuilder &b, Value value, FloatType type) {
   RankedTensorType from = tensorType(value);
   if (from.getElementType() == type)
@@ -106,11 +106,10 @@ static Value roundTo(TensorBuilder &b, Value value, FloatType type) {
         b, RankedTensorType::get(from.getShape(), type), source,
         pad.getMixedLowPad(), pad.getMixedHighPad(), b.floatConstant(type, 0));
   }
-  return b.elementwise(value, type,
-                       [&](ImplicitLocOpBuilder &nested, ValueRange args) {
-                         return arith::TruncFOp::create(nested, type, args[0])
-                             .getResult();
-                       });
+  return b.elementwise(
+      value, type, [&](ImplicitLocOpBuilder &nested, ValueRange args) {
+        return arith::TruncFOp::create(nested, type, args[0]).getResult();
+      });
 }
 
 namespace {
@@ -157,23 +156,22 @@ struct LegalizeContractionsPass
     OpBuilder builder(op);
     TensorBuilder b(op.getLoc(), builder);
     MLIRContext *context = op.getContext();
-    Value inputs[] = {
-        roundTo(b, op.getOperand(0), floatType(context, mode.a)),
-        roundTo(b, op.getOperand(1), floatType(context, mode.w))};
+    Value inputs[] = {roundTo(b, op.getOperand(0), floatType(context, mode.a)),
+                      roundTo(b, op.getOperand(1), floatType(context, mode.w))};
     auto widen = [](ImplicitLocOpBuilder &nested, Value value) -> Value {
       Type f32 = nested.getF32Type();
       if (value.getType() == f32)
         return value;
       return arith::ExtFOp::create(nested, f32, value);
     };
-    auto contraction = b.generic(
-        inputs, op.getDpsInits().front(), op.getIndexingMapsArray(),
-        [&](ImplicitLocOpBuilder &nested, ValueRange args) -> Value {
-          Value product =
-              arith::MulFOp::create(nested, widen(nested, args[match.lhs]),
-                                    widen(nested, args[match.rhs]));
-          return arith::AddFOp::create(nested, args[2], product);
-        });
+    auto contraction =
+        b.generic(inputs, op.getDpsInits().front(), op.getIndexingMapsArray(),
+                  [&](ImplicitLocOpBuilder &nested, ValueRange args) -> Value {
+                    Value product = arith::MulFOp::create(
+                        nested, widen(nested, args[match.lhs]),
+                        widen(nested, args[match.rhs]));
+                    return arith::AddFOp::create(nested, args[2], product);
+                  });
     op.getResult(0).replaceAllUsesWith(contraction.getResult(0));
     op.erase();
   }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "passes/Passes.h"
 #include "passes/Support/Markers.h"
+#include "passes/Support/ScalarBodies.h"
 #include "passes/Support/Target.h"
 #include "passes/quantize/QuantizedForm.h"
-#include "passes/Support/ScalarBodies.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -82,8 +82,8 @@ struct QuantizePass : mlir::asic::impl::QuantizePassBase<QuantizePass> {
     FormBuilder forms(builder, rounding);
     SmallVector<linalg::GenericOp> contractions;
     function.walk([&](linalg::GenericOp op) {
-      if (!isParallel(op) && isa<FloatType>(getElementTypeOrSelf(
-                                 op->getResult(0).getType())) &&
+      if (!isParallel(op) &&
+          isa<FloatType>(getElementTypeOrSelf(op->getResult(0).getType())) &&
           matchMultiplyAccumulate(op))
         contractions.push_back(op);
     });

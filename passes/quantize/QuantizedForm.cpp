@@ -130,8 +130,8 @@ FormBuilder::Result FormBuilder::buildContraction(linalg::GenericOp op) {
   if (!axes)
     return refuse(op, "expected weight scales along the output channels");
   if (numTerms(op) > (int64_t(1) << 31) / (255 * 255))
-    return refuse(op, "sums of " + Twine(numTerms(op)) +
-                          " terms may leave int32");
+    return refuse(op,
+                  "sums of " + Twine(numTerms(op)) + " terms may leave int32");
 
   QuantizedForm sum;
   sum.pending = true;
@@ -145,19 +145,16 @@ FormBuilder::Result FormBuilder::buildContraction(linalg::GenericOp op) {
                    int64_t zeroPoint) {
     return subtractZero(nested, widenInteger(nested, value), zeroPoint);
   };
-  sum.value = TensorBuilder(op.getLoc(), builder)
-                  .generic({lhs.value, rhs.value}, init,
-                           op.getIndexingMapsArray(),
-                           [&](ImplicitLocOpBuilder &nested,
-                               ValueRange args) -> Value {
-                             Value a = widen(nested, args[0], lhs.zeroPoint);
-                             Value w = widen(nested, args[1], rhs.zeroPoint);
-                             Value product =
-                                 arith::MulIOp::create(nested, a, w);
-                             return arith::AddIOp::create(nested, product,
-                                                          args[2]);
-                           })
-                  .getResult(0);
+  sum.value =
+      TensorBuilder(op.getLoc(), builder)
+          .generic({lhs.value, rhs.value}, init, op.getIndexingMapsArray(),
+                   [&](ImplicitLocOpBuilder &nested, ValueRange args) -> Value {
+                     Value a = widen(nested, args[0], lhs.zeroPoint);
+                     Value w = widen(nested, args[1], rhs.zeroPoint);
+                     Value product = arith::MulIOp::create(nested, a, w);
+                     return arith::AddIOp::create(nested, product, args[2]);
+                   })
+          .getResult(0);
   return sum;
 }
 
@@ -188,7 +185,8 @@ Value FormBuilder::buildBias(linalg::GenericOp op, const QuantizedForm &sum) {
           real, sum.isPerTensor() ? sum.scales.front() : sum.scales[index]));
     TensorBuilder b(op.getLoc(), builder);
     auto type = RankedTensorType::get(values.size(), i32);
-    Value bias = arith::ConstantOp::create(b, makeConstant(type, "bias", values));
+    Value bias =
+        arith::ConstantOp::create(b, makeConstant(type, "bias", values));
     return b.broadcast(bias, vector->dim, shape);
   }
   const QuantizedForm *bias = getForm(init);
@@ -220,8 +218,8 @@ FormBuilder::Result FormBuilder::buildSum(linalg::GenericOp op) {
   SmallVector<Value> inputs{form.value};
   if (op.getNumDpsInputs() == 2)
     inputs.push_back(integerWindow(b, op.getOperand(1), form.elementType()));
-  Value start = b.fill(tensorType(op.getResult(0)).getShape(),
-                       b.getI32IntegerAttr(0));
+  Value start =
+      b.fill(tensorType(op.getResult(0)).getShape(), b.getI32IntegerAttr(0));
   Value sum =
       b.generic(inputs, start, op.getIndexingMapsArray(),
                 [&](ImplicitLocOpBuilder &nested, ValueRange args) -> Value {
@@ -292,8 +290,7 @@ FormBuilder::Result FormBuilder::buildBinary(linalg::GenericOp op) {
     add = ::asic::deriveAddRescale(lhs.scales.front(), rhs.scales.front());
     if (!add)
       return refuse(op, "scales differ too much");
-    form.scales.push_back(
-        2 * std::max(lhs.scales.front(), rhs.scales.front()));
+    form.scales.push_back(2 * std::max(lhs.scales.front(), rhs.scales.front()));
     form.divisor = std::ldexp(1.0, ::asic::kAddHeadroom);
   }
   auto operand = [&](ImplicitLocOpBuilder &nested, Value value,
@@ -314,10 +311,10 @@ FormBuilder::Result FormBuilder::buildBinary(linalg::GenericOp op) {
   form.value =
       b.generic({lhs.value, rhs.value}, init, generic,
                 [&](ImplicitLocOpBuilder &nested, ValueRange args) -> Value {
-                  Value x = operand(nested, args[0], lhs,
-                                    add ? &add->lhs : nullptr);
-                  Value y = operand(nested, args[1], rhs,
-                                    add ? &add->rhs : nullptr);
+                  Value x =
+                      operand(nested, args[0], lhs, add ? &add->lhs : nullptr);
+                  Value y =
+                      operand(nested, args[1], rhs, add ? &add->rhs : nullptr);
                   if (isProduct)
                     return arith::MulIOp::create(nested, x, y);
                   if (body->kind == BinaryBody::sub)
@@ -384,10 +381,9 @@ Value FormBuilder::moveValue(Operation *op, Value input) {
   if (generic) {
     Value init = b.empty(type.getShape(), element);
     return b
-        .generic(input, init, generic.getIndexingMapsArray(),
-                 [](ImplicitLocOpBuilder &, ValueRange args) {
-                   return args[0];
-                 })
+        .generic(
+            input, init, generic.getIndexingMapsArray(),
+            [](ImplicitLocOpBuilder &, ValueRange args) { return args[0]; })
         .getResult(0);
   }
   IRMapping mapping;
@@ -467,9 +463,9 @@ FormBuilder::Result FormBuilder::buildPad(tensor::PadOp op) {
       !matchPattern(value, m_Constant(&padding)))
     return refuse(op, "expected one scale and a constant padding");
   int64_t code = form.zeroPoint;
-  bool lowest = padding.getValue().isNegative() &&
-                (padding.getValue().isInfinity() ||
-                 padding.getValue().isLargest());
+  bool lowest =
+      padding.getValue().isNegative() &&
+      (padding.getValue().isInfinity() || padding.getValue().isLargest());
   if (lowest) {
     // The lowest number never wins a maximum; its code does not either.
     bool onlyMaxima = llvm::all_of(op->getUsers(), [](Operation *user) {
@@ -600,16 +596,16 @@ Value FormBuilder::emitRequantize(const QuantizedForm &form,
   SmallVector<AffineMap> maps{b.identityMap(shape.size())};
   multiplier.addTo(inputs, maps);
   shift.addTo(inputs, maps);
-  return b.map(inputs, maps, shape, element,
-               [&](ImplicitLocOpBuilder &nested, ValueRange args) -> Value {
-                 Value x = subtractZero(nested, widenInteger(nested, args[0]),
-                                        form.zeroPoint);
-                 Value scaled = RescaleOp::create(
-                     nested, x, multiplier.get(nested, args),
-                     shift.get(nested, args), rounding);
-                 return clampToCodes(nested, scaled, zeroPoint, lo, hi,
-                                     element);
-               });
+  return b.map(
+      inputs, maps, shape, element,
+      [&](ImplicitLocOpBuilder &nested, ValueRange args) -> Value {
+        Value x =
+            subtractZero(nested, widenInteger(nested, args[0]), form.zeroPoint);
+        Value scaled =
+            RescaleOp::create(nested, x, multiplier.get(nested, args),
+                              shift.get(nested, args), rounding);
+        return clampToCodes(nested, scaled, zeroPoint, lo, hi, element);
+      });
 }
 
 Value FormBuilder::requantize(QuantizeOp marker) {
@@ -633,7 +629,8 @@ Value FormBuilder::requantize(QuantizeOp marker) {
 }
 
 Value FormBuilder::reuseCodes(const QuantizedForm &form, QuantizeOp marker) {
-  auto type = cast<IntegerType>(tensorType(marker.getResult()).getElementType());
+  auto type =
+      cast<IntegerType>(tensorType(marker.getResult()).getElementType());
   int64_t lo = marker.getLo(), hi = marker.getHi();
   bool fullRange = lo == llvm::minIntN(type.getWidth()) &&
                    hi == llvm::maxIntN(type.getWidth());
@@ -706,8 +703,8 @@ Value FormBuilder::dequantizeSum(const QuantizedForm &form, Location loc,
                [&](ImplicitLocOpBuilder &nested, ValueRange args) -> Value {
                  Value real = arith::SIToFPOp::create(
                      nested, nested.getF32Type(), args[0]);
-                 Value product = arith::MulFOp::create(
-                     nested, real, scale.get(nested, args));
+                 Value product = arith::MulFOp::create(nested, real,
+                                                       scale.get(nested, args));
                  return narrowFloat(nested, product, type);
                });
 }

@@ -116,7 +116,7 @@ def verify(
 
 
 def _arithmetic(compiled: Compiled, args: tuple[Any, ...]) -> str:
-    """"integer", "float", or "mixed" when a quantised model computes in float, too."""
+    """How the model computes: "integer", "float" or "mixed", some of each."""
     if compiled.source is None or compiled.source.program is None:
         return "float"
     from asic.quantization.reference import Reference

@@ -19,8 +19,8 @@ using namespace mlir::asic;
 namespace {
 
 /// Raw bytes of an array; the caller views every dtype as uint8.
-using ConstBytes = nb::ndarray<const uint8_t, nb::ndim<1>, nb::c_contig,
-                               nb::device::cpu>;
+using ConstBytes =
+    nb::ndarray<const uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using MutableBytes =
     nb::ndarray<uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Weights = std::map<std::string, ConstBytes>;
@@ -233,8 +233,8 @@ void bindCompiler(nb::module_ &m) {
             request.until = std::move(until);
             new (self) PyCompilation(std::move(request), std::move(weights));
           },
-          nb::kw_only(), nb::arg("text"), nb::arg("weights"),
-          nb::arg("target"), nb::arg("file_name"), nb::arg("host_only"),
+          nb::kw_only(), nb::arg("text"), nb::arg("weights"), nb::arg("target"),
+          nb::arg("file_name"), nb::arg("host_only"),
           nb::arg("fallback_is_error"), nb::arg("verify"), nb::arg("until"))
       .def("run", &PyCompilation::run,
            "Runs the phases; False when one failed. Other Python threads run "
@@ -252,8 +252,9 @@ void bindCompiler(nb::module_ &m) {
                        result.append(toPython(d));
                      return result;
                    })
-      .def_prop_ro("inputs",
-                   [](PyCompilation &c) { return toPython(c.compilation.inputs); })
+      .def_prop_ro(
+          "inputs",
+          [](PyCompilation &c) { return toPython(c.compilation.inputs); })
       .def_prop_ro(
           "outputs",
           [](PyCompilation &c) { return toPython(c.compilation.outputs); })
@@ -291,8 +292,8 @@ void bindCompiler(nb::module_ &m) {
            nb::arg("weights"))
       .def("signature", &PyHostProgram::signature, nb::arg("function"),
            "((shape, type), …) of the inputs and of the outputs")
-      .def("call", &PyHostProgram::call, nb::arg("function"),
-           nb::arg("inputs"), nb::arg("outputs"));
+      .def("call", &PyHostProgram::call, nb::arg("function"), nb::arg("inputs"),
+           nb::arg("outputs"));
 
   m.def(
       "program_with_extra",
@@ -301,8 +302,7 @@ void bindCompiler(nb::module_ &m) {
         auto program = ::asic::Program::parse(
             {reinterpret_cast<const uint8_t *>(bytes.c_str()), bytes.size()});
         if (!program)
-          throw nb::value_error(
-              llvm::toString(program.takeError()).c_str());
+          throw nb::value_error(llvm::toString(program.takeError()).c_str());
         auto value = llvm::json::parse(json);
         if (!value)
           throw nb::value_error(llvm::toString(value.takeError()).c_str());

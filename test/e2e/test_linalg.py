@@ -24,10 +24,17 @@ def run(build: Build, target: str, seed: int = 1) -> int:
     results = build(network)
     lowered = subprocess.run(
         [BIN / "asic-opt", "-", f"--asic-pipeline=target={target} from=partition until=isa"],
-        input=network.module(*results).encode(), capture_output=True, check=False)
+        input=network.module(*results).encode(),
+        capture_output=True,
+        check=False,
+    )
     assert lowered.returncode == 0, lowered.stderr.decode()[:4000]
-    encoded = subprocess.run([BIN / "asic-translate", "--mlir-to-program", "-"],
-                             input=lowered.stdout, capture_output=True, check=False)
+    encoded = subprocess.run(
+        [BIN / "asic-translate", "--mlir-to-program", "-"],
+        input=lowered.stdout,
+        capture_output=True,
+        check=False,
+    )
     assert encoded.returncode == 0, encoded.stderr.decode()[:4000]
     machine = _core.Machine.load(encoded.stdout)
     outcome = machine.run(network.inputs, mode="timed", check=True)
@@ -38,7 +45,9 @@ def run(build: Build, target: str, seed: int = 1) -> int:
 
 
 def strided_convolution(net: Network) -> list[Tensor]:
-    return [net.requantize(net.convolution(net.argument(1, 32, 32, 16), 48, 3, stride=2, pad=1), -5)]
+    return [
+        net.requantize(net.convolution(net.argument(1, 32, 32, 16), 48, 3, stride=2, pad=1), -5)
+    ]
 
 
 def tall_kernel(net: Network) -> list[Tensor]:
@@ -110,14 +119,35 @@ def rows_below_their_maximum(net: Network) -> list[Tensor]:
     doubled = net.saturating_sum(x, x)
     low, init, empty = net.fresh(), net.fresh(), net.empty((300,), "i8")
     net.add(f"{low} = arith.constant -128 : i8")
-    net.add(f"{init} = linalg.fill ins({low} : i8) outs({empty} : tensor<300xi8>) -> tensor<300xi8>")
-    largest = net.generic(["i, j", "i"], "i, j", 1, [doubled], init, doubled.array.max(1),
-                          ["%s = arith.maxsi %o, %a : i8", "linalg.yield %s : i8"])
+    net.add(
+        f"{init} = linalg.fill ins({low} : i8) outs({empty} : tensor<300xi8>) -> tensor<300xi8>"
+    )
+    largest = net.generic(
+        ["i, j", "i"],
+        "i, j",
+        1,
+        [doubled],
+        init,
+        doubled.array.max(1),
+        ["%s = arith.maxsi %o, %a : i8", "linalg.yield %s : i8"],
+    )
     result = doubled.array.astype(np.int32) - largest.array.astype(np.int32)[:, None]
-    return [net.generic(["i, j", "i", "i, j"], "i, j", 0, [doubled, largest],
-                        net.empty(result.shape, "i32"), result,
-                        ["%ae = arith.extsi %a : i8 to i32", "%be = arith.extsi %b : i8 to i32",
-                         "%s = arith.subi %ae, %be : i32", "linalg.yield %s : i32"])]
+    return [
+        net.generic(
+            ["i, j", "i", "i, j"],
+            "i, j",
+            0,
+            [doubled, largest],
+            net.empty(result.shape, "i32"),
+            result,
+            [
+                "%ae = arith.extsi %a : i8 to i32",
+                "%be = arith.extsi %b : i8 to i32",
+                "%s = arith.subi %ae, %be : i32",
+                "linalg.yield %s : i32",
+            ],
+        )
+    ]
 
 
 def classifier(net: Network) -> list[Tensor]:
@@ -138,10 +168,27 @@ def reshape_between_layers(net: Network) -> list[Tensor]:
     return [net.requantize(net.matmul(net.reshape(y, 1, 144), 10), 0)]
 
 
-CASES = [strided_convolution, tall_kernel, dilated_convolution, bare_convolution,
-         grouped_convolution, depthwise_convolution, linear, large_linear, batched_matmul,
-         maximum_pooling, mean, transposition, concatenation, residual_block, inverted_residual,
-         rows_below_their_maximum, classifier, result_is_a_reshaped_argument, reshape_between_layers]
+CASES = [
+    strided_convolution,
+    tall_kernel,
+    dilated_convolution,
+    bare_convolution,
+    grouped_convolution,
+    depthwise_convolution,
+    linear,
+    large_linear,
+    batched_matmul,
+    maximum_pooling,
+    mean,
+    transposition,
+    concatenation,
+    residual_block,
+    inverted_residual,
+    rows_below_their_maximum,
+    classifier,
+    result_is_a_reshaped_argument,
+    reshape_between_layers,
+]
 
 
 @pytest.mark.parametrize("build", CASES, ids=lambda case: case.__name__)
@@ -150,7 +197,8 @@ def test_every_layer_on_the_small_array(build: Build) -> None:
 
 
 @pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("build", [residual_block, inverted_residual, classifier],
-                         ids=lambda case: case.__name__)
+@pytest.mark.parametrize(
+    "build", [residual_block, inverted_residual, classifier], ids=lambda case: case.__name__
+)
 def test_networks_on_every_preset(build: Build, target: str) -> None:
     run(build, target)

@@ -86,7 +86,13 @@ class Weighted(nn.Module):
     """A contraction with constant per-channel int8 weights and an int32 bias."""
 
     def __init__(
-        self, op: Op, shape: tuple[int, ...], bias: bool, x: Params, y: Params, seed: int,
+        self,
+        op: Op,
+        shape: tuple[int, ...],
+        bias: bool,
+        x: Params,
+        y: Params,
+        seed: int,
         clamp: str,
     ) -> None:
         super().__init__()

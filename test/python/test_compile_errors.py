@@ -199,9 +199,7 @@ def test_shapes_that_depend_on_values() -> None:
 def test_calibration_data_that_does_not_fit(item: tuple[Any, ...], message: str) -> None:
     x = torch.randn(2, 8)
     with pytest.raises(asic.CompileError, match=message):
-        asic.compile(
-            nn.Linear(8, 4).eval(), (x,), quantize="int8", calibration=[(x,), item]
-        )
+        asic.compile(nn.Linear(8, 4).eval(), (x,), quantize="int8", calibration=[(x,), item])
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// asic-opt: MLIR's optimizer driver with every upstream dialect and pass and ours.
+// asic-opt: MLIR's optimizer driver with every upstream dialect and pass and
+// ours.
 #include "passes/Pipeline.h"
 
 #include "mlir/InitAllPasses.h"

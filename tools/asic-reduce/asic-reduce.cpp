@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// asic-reduce: MLIR's test case reducer with every upstream dialect and pass and
-// ours.
+// asic-reduce: MLIR's test case reducer with every upstream dialect and pass
+// and ours.
 #include "passes/Pipeline.h"
 
 #include "mlir/IR/MLIRContext.h"
