@@ -3,7 +3,6 @@
 // asic-allocate-dram: addresses of everything outside the chip.
 #include "dialects/Asic/Asic.h"
 #include "passes/Passes.h"
-#include "passes/Support/Target.h"
 #include "passes/accel/AllocateSpace.h"
 #include "passes/accel/ScheduleModel.h"
 
@@ -49,16 +48,12 @@ private:
 struct AllocateDramPass
     : public mlir::asic::impl::AllocateDramPassBase<AllocateDramPass> {
   void runOnOperation() override {
-    func::FuncOp function = getOperation();
-    if (!hasTileOps(function))
-      return;
-    FailureOr<::asic::TargetModel> target = readTarget(function);
-    if (failed(target))
-      return signalPassFailure();
-    FailureOr<ScheduleModel> model =
-        buildScheduleModel(function, *target, ModelDetail::footprints);
-    if (failed(model) || failed(DramAllocator(function, *model).run()))
-      return signalPassFailure();
+    auto allocate = [&](ScheduleModel &model) {
+      return DramAllocator(getOperation(), model).run();
+    };
+    if (failed(withScheduleModel(getOperation(), ModelDetail::footprints,
+                                 allocate)))
+      signalPassFailure();
   }
 };
 

@@ -5,6 +5,7 @@
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/Matchers.h"
+#include "passes/Support/LinearForm.h"
 
 using namespace mlir;
 using namespace mlir::asic;

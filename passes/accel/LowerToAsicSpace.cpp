@@ -4,6 +4,7 @@
 #include "passes/accel/LowerToAsic.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "passes/Support/LinearForm.h"
 
 using namespace mlir;
 using namespace mlir::asic;

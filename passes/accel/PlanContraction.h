@@ -43,11 +43,6 @@ struct Contraction {
 std::optional<Contraction> matchContraction(linalg::GenericOp op,
                                             const ::asic::TargetModel &target);
 
-/// Adds `factor * expr` to per-dimension coefficients and a constant; false
-/// when `expr` is no sum of dimensions with constant factors.
-bool addLinear(AffineExpr expr, int64_t factor,
-               MutableArrayRef<int64_t> coefficients, int64_t &constant);
-
 /// A half-open range per dimension.
 struct Box {
   SmallVector<int64_t, 6> offsets, sizes;

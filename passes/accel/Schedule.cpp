@@ -2,7 +2,6 @@
 //
 // asic-schedule: engines, stream order and on-chip addresses.
 #include "passes/Passes.h"
-#include "passes/Support/Target.h"
 #include "passes/accel/ScheduleOrder.h"
 #include "passes/accel/Synchronize.h"
 #include "target/Timeline.h"
@@ -97,16 +96,11 @@ private:
 
 struct SchedulePass : public mlir::asic::impl::SchedulePassBase<SchedulePass> {
   void runOnOperation() override {
-    func::FuncOp function = getOperation();
-    if (!hasTileOps(function))
-      return;
-    FailureOr<::asic::TargetModel> target = readTarget(function);
-    if (failed(target))
-      return signalPassFailure();
-    FailureOr<ScheduleModel> model =
-        buildScheduleModel(function, *target, ModelDetail::full);
-    if (failed(model) || failed(Scheduler(function, *model).run()))
-      return signalPassFailure();
+    auto schedule = [&](ScheduleModel &model) {
+      return Scheduler(getOperation(), model).run();
+    };
+    if (failed(withScheduleModel(getOperation(), ModelDetail::full, schedule)))
+      signalPassFailure();
   }
 };
 

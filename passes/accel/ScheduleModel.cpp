@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "passes/accel/ScheduleModel.h"
 
+#include "passes/Support/Target.h"
 #include "runtime/Timing.h"
 
 #include "mlir/Interfaces/ViewLikeInterface.h"
@@ -360,4 +361,19 @@ mlir::asic::buildScheduleModel(FunctionOpInterface function,
                                const ::asic::TargetModel &target,
                                ModelDetail detail) {
   return ModelBuilder(function, target, detail).build();
+}
+
+LogicalResult
+mlir::asic::withScheduleModel(func::FuncOp function, ModelDetail detail,
+                              function_ref<LogicalResult(ScheduleModel &)> fn) {
+  if (!hasTileOps(function))
+    return success();
+  FailureOr<::asic::TargetModel> target = readTarget(function);
+  if (failed(target))
+    return failure();
+  FailureOr<ScheduleModel> model =
+      buildScheduleModel(function, *target, detail);
+  if (failed(model))
+    return failure();
+  return fn(*model);
 }

@@ -10,6 +10,7 @@
 #include "target/Cost.h"
 #include "target/TargetModel.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 
 namespace mlir::asic {
@@ -93,6 +94,12 @@ enum class ModelDetail {
 FailureOr<ScheduleModel> buildScheduleModel(FunctionOpInterface function,
                                             const ::asic::TargetModel &target,
                                             ModelDetail detail);
+
+/// Calls `fn` with the model of a function that has tile operations, for the
+/// target of its module. Nothing to do for other functions.
+LogicalResult
+withScheduleModel(func::FuncOp function, ModelDetail detail,
+                  function_ref<LogicalResult(ScheduleModel &)> fn);
 
 /// Address of an argument or a memref.alloc; an asic.constant has `address`.
 inline constexpr StringLiteral kAddressAttrName = "asic.address";

@@ -3,7 +3,6 @@
 // asic-synchronize writes the waits and posts; asic-verify-schedule proves a
 // schedule without using them to find what must be proven.
 #include "passes/Passes.h"
-#include "passes/Support/Target.h"
 #include "passes/accel/Synchronize.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -24,7 +23,7 @@ namespace {
 
 /// A function whose operations have engines, in stream order.
 struct ScheduledFunction {
-  ScheduleModel model;
+  ScheduleModel &model;
   std::vector<unsigned> stream, engines;
 };
 
@@ -38,24 +37,21 @@ static std::optional<int64_t> getInt(Operation *op, StringRef name) {
   return attr.getInt();
 }
 
-static FailureOr<ScheduledFunction>
-readSchedule(func::FuncOp function, const ::asic::TargetModel &target) {
-  FailureOr<ScheduleModel> model =
-      buildScheduleModel(function, target, ModelDetail::footprints);
-  if (failed(model))
-    return failure();
-  ScheduledFunction scheduled{std::move(*model), {}, {}};
-  for (auto [number, op] : llvm::enumerate(scheduled.model.ops)) {
+/// The schedule that the attributes of the model's operations say.
+static FailureOr<ScheduledFunction> readSchedule(ScheduleModel &model) {
+  ScheduledFunction scheduled{model, {}, {}};
+  unsigned numEngines = model.target->numEngines();
+  for (auto [number, op] : llvm::enumerate(model.ops)) {
     auto engine = getInt(op.op, "engine");
-    if (!engine || *engine < 0 || *engine >= int64_t(target.numEngines()))
+    if (!engine || *engine < 0 || *engine >= int64_t(numEngines))
       return op.op->emitOpError("expected an engine below ")
-             << target.numEngines() << "; run asic-schedule first";
+             << numEngines << "; run asic-schedule first";
     scheduled.stream.push_back(number);
     scheduled.engines.push_back(*engine);
   }
-  for (const ScheduleBuffer &buffer : scheduled.model.buffers)
+  for (const ScheduleBuffer &buffer : model.buffers)
     if (buffer.address < 0 && buffer.firstUse >= 0)
-      return scheduled.model.ops[buffer.firstUse].op->emitOpError(
+      return model.ops[buffer.firstUse].op->emitOpError(
                  "expected every buffer to have an address; ")
              << "run asic-schedule and asic-allocate-dram first";
   return std::move(scheduled);
@@ -70,19 +66,20 @@ namespace {
 struct SynchronizePass
     : public mlir::asic::impl::SynchronizePassBase<SynchronizePass> {
   void runOnOperation() override {
-    func::FuncOp function = getOperation();
-    if (!hasTileOps(function))
-      return;
-    FailureOr<::asic::TargetModel> target = readTarget(function);
-    if (failed(target))
-      return signalPassFailure();
-    FailureOr<ScheduledFunction> scheduled = readSchedule(function, *target);
+    auto write = [&](ScheduleModel &model) { return synchronizeAll(model); };
+    if (failed(
+            withScheduleModel(getOperation(), ModelDetail::footprints, write)))
+      signalPassFailure();
+  }
+
+  LogicalResult synchronizeAll(ScheduleModel &model) {
+    FailureOr<ScheduledFunction> scheduled = readSchedule(model);
     if (failed(scheduled))
-      return signalPassFailure();
+      return failure();
     FailureOr<std::vector<SyncLists>> lists =
-        synchronize(scheduled->model, scheduled->stream, scheduled->engines);
+        synchronize(model, scheduled->stream, scheduled->engines);
     if (failed(lists))
-      return signalPassFailure();
+      return failure();
     Builder builder(&getContext());
     auto set = [&](Operation *op, StringRef name, ArrayRef<int64_t> pairs) {
       if (pairs.empty())
@@ -90,10 +87,11 @@ struct SynchronizePass
       else
         op->setAttr(name, builder.getDenseI64ArrayAttr(pairs));
     };
-    for (auto [op, sync] : llvm::zip_equal(scheduled->model.ops, *lists)) {
+    for (auto [op, sync] : llvm::zip_equal(model.ops, *lists)) {
       set(op.op, "waits", sync.waits);
       set(op.op, "posts", sync.posts);
     }
+    return success();
   }
 };
 
@@ -137,15 +135,13 @@ private:
 struct VerifySchedulePass
     : public mlir::asic::impl::VerifySchedulePassBase<VerifySchedulePass> {
   void runOnOperation() override {
-    func::FuncOp function = getOperation();
-    if (!hasTileOps(function))
-      return;
-    FailureOr<::asic::TargetModel> target = readTarget(function);
-    if (failed(target))
-      return signalPassFailure();
-    FailureOr<ScheduledFunction> scheduled = readSchedule(function, *target);
-    if (failed(scheduled) || failed(ScheduleVerifier(*scheduled).run()))
-      return signalPassFailure();
+    auto verify = [](ScheduleModel &model) -> LogicalResult {
+      FailureOr<ScheduledFunction> scheduled = readSchedule(model);
+      return failed(scheduled) ? failure() : ScheduleVerifier(*scheduled).run();
+    };
+    if (failed(
+            withScheduleModel(getOperation(), ModelDetail::footprints, verify)))
+      signalPassFailure();
   }
 };
 

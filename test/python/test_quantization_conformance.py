@@ -29,10 +29,6 @@ ASIC_OPT = shutil.which("asic-opt", path=str(ROOT / "build" / "bin")) or shutil.
 MLIR_OPT = shutil.which("mlir-opt-22") or shutil.which("mlir-opt")
 RUNNER_UTILS = Path(MLIR_OPT or "").resolve().parents[1] / "lib" / "libmlir_c_runner_utils.so"
 
-pytestmark = pytest.mark.skipif(
-    ASIC_OPT is None or not RUNNER_UTILS.exists(), reason="asic-opt or MLIR 22 is not built"
-)
-
 PRODUCT = """
     %x64 = arith.extsi %x : i32 to i64
     %m64 = arith.extsi %m : i32 to i64
