@@ -128,6 +128,18 @@ def LegalizeContractionsPass : Pass<"asic-legalize-contractions", "ModuleOp"> {
   ];
 }
 
+def FoldZeroPointsPass : Pass<"asic-fold-zero-points", "ModuleOp"> {
+  let summary = "take zero points out of the vector unit's depthwise sums";
+  let description = [{
+    `Σ (x - z) * w[c] + b[c]` with constant weights and bias becomes `Σ x * w[c]` and one addition of
+    `b[c] - z * Σ w[c]`: one operation per product instead of two. Padding is a tensor of the code z here, so
+    nothing changes at the edges. For targets whose matrix unit has no depthwise path.
+  }];
+  let dependentDialects = [
+    "arith::ArithDialect", "linalg::LinalgDialect", "tensor::TensorDialect"
+  ];
+}
+
 def FuseElementwisePass : Pass<"asic-fuse-elementwise", "ModuleOp"> {
   let summary = "fuse elementwise generics into one pass over memory";
   let description = [{

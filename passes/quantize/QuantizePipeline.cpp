@@ -9,6 +9,7 @@ using namespace mlir;
 void mlir::asic::buildQuantizePipeline(OpPassManager &pm) {
   pm.addPass(createQuantizePass());
   pm.addPass(createLegalizeContractionsPass());
+  pm.addPass(createFoldZeroPointsPass());
   pm.addPass(createCSEPass());
   // After formats are chosen, so that conversions fuse as well.
   pm.addPass(createFuseElementwisePass());
