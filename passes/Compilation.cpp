@@ -124,6 +124,7 @@ OwningOpRef<ModuleOp> Compilation::parse() {
     report(::asic::formatTargetDiagnostics("target", problems));
     return nullptr;
   }
+  context->loadDialect<AsicDialect>();
   module.get()->setAttr(kTargetAttrName,
                         makeTargetAttr(context.get(), *target));
   return module;

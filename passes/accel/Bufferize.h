@@ -32,7 +32,8 @@ private:
   LogicalResult convertReturn(func::ReturnOp op);
   LogicalResult storePadded(tensor::PadOp pad, Value buffer);
   Value reshape(Value buffer, ArrayRef<int64_t> shape);
-  Value view(Value buffer, ArrayRef<int64_t> offsets, ArrayRef<int64_t> sizes);
+  Value view(Value buffer, ArrayRef<int64_t> offsets, ArrayRef<int64_t> sizes,
+             ArrayRef<int64_t> steps = {});
 
   // Compute (Bufferize.cpp).
   LogicalResult convert(Operation *op);

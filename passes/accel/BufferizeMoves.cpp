@@ -11,11 +11,12 @@ using namespace mlir;
 using namespace mlir::asic;
 
 Value Bufferizer::view(Value buffer, ArrayRef<int64_t> offsets,
-                       ArrayRef<int64_t> sizes) {
+                       ArrayRef<int64_t> sizes, ArrayRef<int64_t> steps) {
   auto type = cast<MemRefType>(buffer.getType());
   if (type.getShape() == sizes)
     return buffer;
-  SmallVector<int64_t> strides(sizes.size(), 1);
+  SmallVector<int64_t> strides(steps);
+  strides.resize(sizes.size(), 1);
   return memref::SubViewOp::create(
       builder, buffer.getLoc(),
       cast<MemRefType>(
@@ -23,11 +24,6 @@ Value Bufferizer::view(Value buffer, ArrayRef<int64_t> offsets,
       buffer, getAsIndexOpFoldResult(builder.getContext(), offsets),
       getAsIndexOpFoldResult(builder.getContext(), sizes),
       getAsIndexOpFoldResult(builder.getContext(), strides));
-}
-
-/// `sizes` and `offsets` of a slice with the dimensions that its type dropped.
-static SmallVector<int64_t> toInts(ArrayRef<int64_t> values) {
-  return SmallVector<int64_t>(values);
 }
 
 /// A load copies a tile to SRAM; another slice is a view.
@@ -73,8 +69,6 @@ void Bufferizer::convertSlice(tensor::ExtractSliceOp op) {
 }
 
 LogicalResult Bufferizer::convertInsert(tensor::InsertSliceOp op) {
-  if (!llvm::all_of(op.getStaticStrides(), [](int64_t s) { return s == 1; }))
-    return op.emitOpError("expected unit strides; split the operation");
   Value target = bufferOf(op.getDest());
   // Something else still reads what would be overwritten.
   Operation *def = op.getDest().getDefiningOp();
@@ -92,8 +86,8 @@ LogicalResult Bufferizer::convertInsert(tensor::InsertSliceOp op) {
   Value source = bufferOf(op.getSource());
   if (spaceOf(source) == Space::acc)
     source = drain(source, op.getLoc());
-  Value part =
-      view(target, toInts(op.getStaticOffsets()), toInts(op.getStaticSizes()));
+  Value part = view(target, op.getStaticOffsets(), op.getStaticSizes(),
+                    op.getStaticStrides());
   auto sourceType = cast<MemRefType>(source.getType());
   if (sourceType.getRank() != cast<MemRefType>(part.getType()).getRank())
     source = reshape(source, op.getStaticSizes());

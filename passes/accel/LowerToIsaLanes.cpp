@@ -33,12 +33,11 @@ public:
   explicit LaneProgramBuilder(MapOp op)
       : op(op), numInputs(op.getInputs().size()) {}
 
-  FailureOr<LaneProgram> build(unsigned &unsignedStreams);
+  FailureOr<LaneProgram> build();
 
 private:
   // Streams.
-  LogicalResult checkStreams(unsigned &unsignedStreams);
-  bool isLoadedUnsigned(BlockArgument argument);
+  LogicalResult checkStreams();
 
   // Values.
   FailureOr<unsigned> valueOf(Value value);
@@ -46,6 +45,7 @@ private:
   FailureOr<unsigned> translateCast(Operation *def);
   FailureOr<unsigned> translateMinMaxNum(Operation *def, LaneOpcode opcode);
   FailureOr<unsigned> translateCompare(Operation *def);
+  FailureOr<unsigned> emitNarrowShift(Operation *def);
   std::optional<FailureOr<unsigned>> translateRequant(Operation *def);
   FailureOr<unsigned> emitSources(LaneOpcode opcode, ValueRange sources,
                                   uint64_t imm = 0);
@@ -80,32 +80,15 @@ private:
 // Streams
 //===----------------------------------------------------------------------===//
 
-/// True when `user` needs the zero-extended value. Unsigned comparisons do not:
-/// sign extension of both sides keeps their order.
-static bool readsUnsigned(Operation *user) {
-  return isa<arith::ExtUIOp, arith::UIToFPOp>(user);
-}
-
-bool LaneProgramBuilder::isLoadedUnsigned(BlockArgument argument) {
-  Type type = argument.getType();
-  if (type.isUnsignedInteger() || type.isInteger(1))
-    return true;
-  return type.isInteger(8) && !argument.use_empty() &&
-         llvm::all_of(argument.getUsers(), readsUnsigned);
-}
-
-LogicalResult LaneProgramBuilder::checkStreams(unsigned &unsignedStreams) {
+LogicalResult LaneProgramBuilder::checkStreams() {
   if (numInputs > 7)
     return op.emitOpError("expected at most 7 inputs, got ")
            << numInputs << "; split the map";
-  unsignedStreams = 0;
   for (unsigned i = 0; i < numInputs; ++i) {
     BlockArgument argument = op.getBody().getArgument(i);
     values[argument] = i;
     if (!argument.use_empty())
       inMask |= 1u << i;
-    if (isLoadedUnsigned(argument))
-      unsignedStreams |= 1u << i;
   }
   return success();
 }
@@ -272,7 +255,10 @@ FailureOr<unsigned> LaneProgramBuilder::translate(Operation *def) {
       return op.emitOpError("expected integers of at most 32 bits in a lane "
                             "program, got ")
              << type << " in " << def->getName();
-    FailureOr<unsigned> value = emitSources(*opcode, def->getOperands());
+    FailureOr<unsigned> value =
+        *opcode == LaneOpcode::ShrUI && type.getIntOrFloatBitWidth() < 32
+            ? emitNarrowShift(def)
+            : emitSources(*opcode, def->getOperands());
     if (failed(value))
       return failure();
     if (isa<FloatType>(type) && !isa<arith::SelectOp>(def))
@@ -296,6 +282,16 @@ FailureOr<unsigned> LaneProgramBuilder::translate(Operation *def) {
   if (isa<arith::MinNumFOp>(def))
     return translateMinMaxNum(def, LaneOpcode::MinF);
   return translateCast(def);
+}
+
+/// Zeros come in from above the type's own sign bit.
+FailureOr<unsigned> LaneProgramBuilder::emitNarrowShift(Operation *def) {
+  FailureOr<unsigned> value = valueOf(def->getOperand(0));
+  FailureOr<unsigned> amount = valueOf(def->getOperand(1));
+  if (failed(value) || failed(amount))
+    return failure();
+  return emit(LaneOpcode::ShrUI,
+              {zeroExtend(*value, def->getOperand(0)), *amount});
 }
 
 FailureOr<unsigned> LaneProgramBuilder::translateCompare(Operation *def) {
@@ -329,9 +325,9 @@ FailureOr<unsigned> LaneProgramBuilder::translateMinMaxNum(Operation *def,
 }
 
 unsigned LaneProgramBuilder::zeroExtend(unsigned value, Value source) {
+  // Registers hold narrow integers with their sign, booleans as 0 or 1.
   Type type = source.getType();
-  auto argument = dyn_cast<BlockArgument>(source);
-  if (type.isInteger(1) || (argument && isLoadedUnsigned(argument)))
+  if (type.isInteger(1))
     return value;
   uint32_t mask = (uint64_t(1) << type.getIntOrFloatBitWidth()) - 1;
   return emit(LaneOpcode::AndI, {value, constant(mask)});
@@ -349,7 +345,6 @@ FailureOr<unsigned> LaneProgramBuilder::translateCast(Operation *def) {
   if (isa<arith::ExtSIOp>(def)) {
     if (from.isInteger(1))
       return emit(LaneOpcode::SubI, {constant(0), *value});
-    // An argument that is loaded unsigned has only unsigned uses.
     return *value;
   }
   if (isa<arith::ExtUIOp>(def))
@@ -541,8 +536,8 @@ FailureOr<LaneProgram> LaneProgramBuilder::assignRegisters(unsigned result) {
   return program;
 }
 
-FailureOr<LaneProgram> LaneProgramBuilder::build(unsigned &unsignedStreams) {
-  if (failed(checkStreams(unsignedStreams)))
+FailureOr<LaneProgram> LaneProgramBuilder::build() {
+  if (failed(checkStreams()))
     return failure();
   auto yield = cast<YieldOp>(op.getBody().front().back());
   FailureOr<unsigned> result = op.getNumReductions() > 0
@@ -553,7 +548,6 @@ FailureOr<LaneProgram> LaneProgramBuilder::build(unsigned &unsignedStreams) {
   return assignRegisters(*result);
 }
 
-FailureOr<LaneProgram> mlir::asic::buildLaneProgram(MapOp op,
-                                                    unsigned &unsignedStreams) {
-  return LaneProgramBuilder(op).build(unsignedStreams);
+FailureOr<LaneProgram> mlir::asic::buildLaneProgram(MapOp op) {
+  return LaneProgramBuilder(op).build();
 }

@@ -205,23 +205,18 @@ static void chooseLaneDim(SmallVectorImpl<LoopDim> &dims, int64_t outputBytes) {
 }
 
 /// The machine's element type of a stream.
-static FailureOr<::asic::ElementType> getStreamType(Type type, bool isUnsigned,
+static FailureOr<::asic::ElementType> getStreamType(Type type,
                                                     Operation *user) {
-  using ::asic::ElementType;
   auto element = asicisa::getElementType(type);
   if (!element)
     return user->emitOpError("expected an element type of the machine, got ")
            << type;
-  if (isUnsigned && *element == ElementType::I8)
-    return ElementType::U8;
   return *element;
 }
 
 FailureOr<Instruction> mlir::asic::selectMap(MapOp op, LaneProgramTable &lanes,
                                              AddressOf addressOf) {
-  unsigned unsignedStreams = 0;
-  FailureOr<machine::LaneProgram> program =
-      buildLaneProgram(op, unsignedStreams);
+  FailureOr<machine::LaneProgram> program = buildLaneProgram(op);
   if (failed(program))
     return failure();
   SmallVector<Value> operands(op.getInputs());
@@ -277,8 +272,7 @@ FailureOr<Instruction> mlir::asic::selectMap(MapOp op, LaneProgramTable &lanes,
     unsigned stream = index < numInputs ? index : machine::mapStreams - 1;
     unsigned first = machine::Map_s0_type + stream * machine::mapStreamFields;
     FailureOr<::asic::ElementType> type = getStreamType(
-        cast<MemRefType>(operands[index].getType()).getElementType(),
-        index < numInputs && (unsignedStreams >> index & 1), op);
+        cast<MemRefType>(operands[index].getType()).getElementType(), op);
     if (failed(type))
       return failure();
     // An input whose element the body does not use is not loaded.

@@ -73,10 +73,8 @@ FailureOr<::asic::isa::Instruction> selectMap(MapOp op, LaneProgramTable &lanes,
 FailureOr<::asic::isa::Instruction> selectCopy(CopyOp op, AddressOf addressOf);
 FailureOr<::asic::isa::Instruction> selectFill(FillOp op, AddressOf addressOf);
 
-/// Translates the body of a map to a lane program. `unsignedStreams` gets a bit
-/// per input that must be loaded zero-extended.
-FailureOr<::asic::isa::LaneProgram> buildLaneProgram(MapOp op,
-                                                     unsigned &unsignedStreams);
+/// Translates the body of a map to a lane program.
+FailureOr<::asic::isa::LaneProgram> buildLaneProgram(MapOp op);
 
 } // namespace mlir::asic
 

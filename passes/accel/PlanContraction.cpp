@@ -16,7 +16,8 @@ static BlockArgument stripFactor(Value value, int64_t &zero) {
   zero = 0;
   APInt constant;
   if (auto sub = value.getDefiningOp<arith::SubIOp>())
-    if (matchPattern(sub.getRhs(), m_ConstantInt(&constant))) {
+    if (matchPattern(sub.getRhs(), m_ConstantInt(&constant)) &&
+        constant.isSignedIntN(8)) {
       zero = constant.getSExtValue();
       value = sub.getLhs();
     }

@@ -90,6 +90,27 @@ struct FoldUnitMapResults : OpRewritePattern<linalg::GenericOp> {
   }
 };
 
+/// PyTorch's scalars come as f64 constants; the tensor's type decides how many of
+/// their digits count. Upstream folds only what loses none.
+struct RoundConstant : OpRewritePattern<arith::TruncFOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(arith::TruncFOp op,
+                                PatternRewriter &rewriter) const override {
+    FloatAttr constant;
+    auto type = dyn_cast<FloatType>(op.getType());
+    if (!type || !matchPattern(op.getIn(), m_Constant(&constant)))
+      return failure();
+    APFloat value = constant.getValue();
+    bool losesInfo;
+    value.convert(type.getFloatSemantics(), APFloat::rmNearestTiesToEven,
+                  &losesInfo);
+    rewriter.replaceOpWithNewOp<arith::ConstantOp>(
+        op, FloatAttr::get(type, value));
+    return success();
+  }
+};
+
 struct FoldImportPass : mlir::asic::impl::FoldImportPassBase<FoldImportPass> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
@@ -100,7 +121,7 @@ struct FoldImportPass : mlir::asic::impl::FoldImportPassBase<FoldImportPass> {
 
     MLIRContext *context = &getContext();
     RewritePatternSet patterns(context);
-    patterns.add<FoldScalarInputs, FoldUnitMapResults>(context);
+    patterns.add<FoldScalarInputs, FoldUnitMapResults, RoundConstant>(context);
     populateConstantGenericPatterns(patterns);
     linalg::populateEraseUnusedOperandsAndResultsPatterns(patterns);
     for (StringRef name : {"linalg", "tensor", "arith"})

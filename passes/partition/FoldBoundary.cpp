@@ -91,6 +91,21 @@ private:
   ArrayRef<Step> steps;
 };
 
+/// Whether `value` is an integer that a zero point or a bound can be.
+bool isInteger(double value) {
+  return std::isinf(value) ||
+         (std::abs(value) <= double(1 << 24) && value == std::trunc(value));
+}
+
+/// Whether every constant of the chain but that of `scale` is an integer.
+bool allIntegers(ArrayRef<Step> chain, const Step *scale) {
+  return llvm::all_of(chain, [&](const Step &step) {
+    return &step == scale || !step.constant || isInteger(*step.constant);
+  });
+}
+
+bool isScale(double value) { return std::isfinite(value) && value > 0; }
+
 /// `clamp(roundeven(x * (1 / scale)) + zero)`; zero and clamp before or after
 /// the conversion to an integer.
 std::optional<Conversion> matchQuantize(ArrayRef<Step> chain, Type result) {
@@ -123,12 +138,17 @@ std::optional<Conversion> matchQuantize(ArrayRef<Step> chain, Type result) {
   readZero(reader.take<arith::AddIOp>());
   low = reader.take<arith::MaxSIOp>();
   readRange(low, reader.take<arith::MinSIOp>());
-  reader.take<arith::TruncIOp>();
-  conversion.lo = std::max<double>(lo, llvm::minIntN(width));
-  conversion.hi = std::min<double>(hi, llvm::maxIntN(width));
+  // The runtime saturates, a truncation wraps: only inside the type they agree.
+  double lowest = llvm::minIntN(width), highest = llvm::maxIntN(width);
+  if (reader.take<arith::TruncIOp>() && (lo < lowest || hi > highest))
+    return std::nullopt;
+  if (!isInteger(lo) || !isInteger(hi) || !allIntegers(chain, multiply))
+    return std::nullopt;
+  conversion.lo = std::max(lo, lowest);
+  conversion.hi = std::min(hi, highest);
   // The runtime multiplies by float(1 / scale): that has to be this factor.
   double scale = 1.0 / *multiply->constant;
-  if (!reader.atEnd() || float(1.0 / scale) != float(*multiply->constant))
+  if (!reader.atEnd() || !isScale(scale) || float(1.0 / scale) != float(*multiply->constant))
     return std::nullopt;
   conversion.scale = scale;
   return conversion;
@@ -140,17 +160,23 @@ std::optional<Conversion> matchDequantize(ArrayRef<Step> chain, Type input) {
   Conversion conversion;
   if (!input.isInteger() || input.getIntOrFloatBitWidth() > 32)
     return std::nullopt;
-  reader.take<arith::ExtSIOp>();
-  if (const Step *zero = reader.take<arith::SubIOp>())
-    conversion.zeroPoint = *zero->constant;
-  else if (const Step *zero = reader.take<arith::AddIOp>())
-    conversion.zeroPoint = -*zero->constant;
+  // Without room above the codes a subtraction may wrap, or be rounded in f32.
+  bool hasRoom = input.getIntOrFloatBitWidth() <= 16;
+  bool isWide = reader.take<arith::ExtSIOp>();
+  if (isWide && hasRoom) {
+    if (const Step *zero = reader.take<arith::SubIOp>())
+      conversion.zeroPoint = *zero->constant;
+    else if (const Step *zero = reader.take<arith::AddIOp>())
+      conversion.zeroPoint = -*zero->constant;
+  }
   if (!reader.take<arith::SIToFPOp>())
     return std::nullopt;
-  if (const Step *zero = reader.take<arith::SubFOp>())
-    conversion.zeroPoint += *zero->constant;
+  if (hasRoom)
+    if (const Step *zero = reader.take<arith::SubFOp>())
+      conversion.zeroPoint += *zero->constant;
   const Step *multiply = reader.take<arith::MulFOp>();
-  if (!multiply || !reader.atEnd())
+  if (!multiply || !reader.atEnd() || !isScale(*multiply->constant) ||
+      !allIntegers(chain, multiply))
     return std::nullopt;
   conversion.scale = *multiply->constant;
   conversion.lo = llvm::minIntN(input.getIntOrFloatBitWidth());

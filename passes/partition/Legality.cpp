@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "passes/partition/Legality.h"
 
+#include "passes/Support/LinearForm.h"
 #include "passes/Support/Target.h"
+#include "passes/Support/TensorBuilder.h"
 #include "runtime/LaneProgram.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -38,7 +40,6 @@ StringRef laneMnemonic(StringRef op) {
               "arith.trunci", "arith.extf", "arith.index_cast"},
              "")
       .Case("arith.truncf", "round")
-      .Case("linalg.index", "index")
       .Case("arith.select", "select")
       .Case("arith.addi", "addi")
       .Case("arith.subi", "subi")
@@ -120,16 +121,39 @@ unsigned countReductionLoops(linalg::GenericOp op) {
   return count;
 }
 
+/// An upper bound of the lane operations that a body becomes.
+unsigned countLaneOps(linalg::GenericOp op) {
+  unsigned count = 0;
+  op.getBody()->walk([&](Operation *inner) {
+    bool isFree = laneMnemonic(inner->getName().getStringRef()).empty();
+    bool isNarrow = llvm::any_of(inner->getResultTypes(), [](Type type) {
+      return type.isIntOrFloat() && type.getIntOrFloatBitWidth() < 32;
+    });
+    if (isa<arith::MaxNumFOp, arith::MinNumFOp>(inner))
+      count += 5;
+    else if (isa<math::AbsIOp>(inner))
+      count += 2;
+    else
+      count += !isFree + isNarrow;
+    // Constants of a body are operations, too.
+    for (Value operand : inner->getOperands())
+      count += matchPattern(operand, m_Constant());
+  });
+  return count;
+}
+
 } // namespace
 
 /// The input that a factor of a product is, behind a zero point and a widening;
 /// null for anything computed, such as the square in a variance.
 static BlockArgument getFactor(Value value) {
+  APInt number;
   if (auto zero = value.getDefiningOp<arith::SubIOp>();
-      zero && matchPattern(zero.getRhs(), m_Constant()))
+      zero && matchPattern(zero.getRhs(), m_ConstantInt(&number)) &&
+      number.isSignedIntN(8))
     value = zero.getLhs();
   if (Operation *widen = value.getDefiningOp();
-      isa_and_nonnull<arith::ExtSIOp, arith::ExtUIOp, arith::ExtFOp>(widen))
+      isa_and_nonnull<arith::ExtSIOp, arith::ExtFOp>(widen))
     value = widen->getOperand(0);
   return dyn_cast<BlockArgument>(value);
 }
@@ -183,12 +207,24 @@ Refusal Legality::check(Operation *op) const {
     if (isa<ShapedType>(value.getType()))
       if (Refusal refusal = checkTensor(value.getType()))
         return refusal;
+  if (Refusal refusal = checkScalars(op))
+    return refusal;
   return llvm::TypeSwitch<Operation *, Refusal>(op)
       .Case<linalg::GenericOp>(
           [&](auto generic) { return checkGeneric(generic); })
+      .Case<tensor::ExtractSliceOp, tensor::InsertSliceOp>(
+          [](OffsetSizeAndStrideOpInterface slice) -> Refusal {
+            if (llvm::all_of(
+                    llvm::concat<OpFoldResult>(slice.getMixedOffsets(),
+                                               slice.getMixedSizes(),
+                                               slice.getMixedStrides()),
+                    [](OpFoldResult value) { return isa<Attribute>(value); }))
+              return std::nullopt;
+            return "expected a slice at constant places, got one that is "
+                   "computed; use constant indices";
+          })
       .Case<linalg::FillOp, arith::ConstantOp, tensor::EmptyOp, tensor::PadOp,
-            tensor::ExpandShapeOp, tensor::CollapseShapeOp,
-            tensor::ExtractSliceOp, tensor::InsertSliceOp, tensor::ConcatOp,
+            tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::ConcatOp,
             tensor::ReshapeOp>([](auto) { return Refusal(); })
       .Case<func::CallOp>([](func::CallOp call) {
         return "expected an operator with a linalg form, got '" +
@@ -204,6 +240,71 @@ Refusal Legality::check(Operation *op) const {
       });
 }
 
+/// Programs take tensors: a scalar is a constant or part of a body.
+Refusal Legality::checkScalars(Operation *op) const {
+  Refusal refusal;
+  op->walk([&](Operation *inner) {
+    for (Value value : inner->getOperands()) {
+      Operation *scope = value.getParentBlock()->getParentOp();
+      if (op->isAncestor(scope) || isa<ShapedType>(value.getType()) ||
+          matchPattern(value, m_Constant()))
+        continue;
+      refusal = llvm::formatv("expected constant scalars, got one of type {0} "
+                              "that is computed; keep it as a tensor of one "
+                              "element",
+                              toText(value.getType()))
+                    .str();
+      return WalkResult::interrupt();
+    }
+    return WalkResult::advance();
+  });
+  return refusal;
+}
+
+/// Tiles are boxes: an index is a sum of loops with positive factors, an index of
+/// the result a loop.
+Refusal Legality::checkIndexing(linalg::GenericOp op) const {
+  auto isBox = [&](AffineMap map) {
+    return llvm::all_of(map.getResults(), [&](AffineExpr expr) {
+      SmallVector<int64_t> factors(map.getNumDims(), 0);
+      int64_t constant = 0;
+      return addLinear(expr, 1, factors, constant) && constant == 0 &&
+             llvm::all_of(factors, [](int64_t f) { return f >= 0; });
+    });
+  };
+  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+  if (llvm::all_of(ArrayRef(maps).drop_back(), isBox) &&
+      maps.back().isProjectedPermutation())
+    return std::nullopt;
+  return llvm::formatv("expected indices that are sums of loops, got {0}; "
+                       "slice or copy the tensor first",
+                       op.getIndexingMaps())
+      .str();
+}
+
+/// A reduction ends in a step of the vector unit and starts from a constant or a
+/// tensor that is repeated.
+Refusal Legality::checkReduction(linalg::GenericOp op) const {
+  if (op.getNumReductionLoops() == 0)
+    return std::nullopt;
+  BlockArgument sum = op.getRegionOutputArgs().front();
+  Operation *step =
+      op.getBody()->getTerminator()->getOperand(0).getDefiningOp();
+  if (!isa_and_nonnull<arith::AddIOp, arith::MulIOp, arith::MinSIOp,
+                       arith::MaxSIOp, arith::AndIOp, arith::OrIOp,
+                       arith::AddFOp, arith::MulFOp, arith::MinimumFOp,
+                       arith::MaximumFOp>(step) ||
+      !sum.hasOneUse() || *sum.getUsers().begin() != step)
+    return "expected a reduction by add, mul, min, max, and or or; compute the "
+           "rest before it";
+  Value init = op.getDpsInits().front();
+  auto repeat = init.getDefiningOp<linalg::GenericOp>();
+  if (matchFill(init) || (repeat && isDataMovement(repeat)))
+    return std::nullopt;
+  return "expected a reduction that starts from a constant or a repeated "
+         "tensor; add the tensor afterwards";
+}
+
 Refusal Legality::checkGeneric(linalg::GenericOp op) const {
   if (op.getNumDpsInits() != 1)
     return llvm::formatv("expected one result, got {0}; split the operation",
@@ -215,6 +316,8 @@ Refusal Legality::checkGeneric(linalg::GenericOp op) const {
                            "the tensor",
                            target.limits.maxExtent, extent)
           .str();
+  if (Refusal refusal = checkIndexing(op))
+    return refusal;
   if (isContraction(op)) {
     Refusal refusal = checkContraction(op);
     // Without a mode an integer sum of products is still a vector reduction.
@@ -270,6 +373,13 @@ Refusal Legality::checkMap(linalg::GenericOp op) const {
                            target.name, toText(type))
           .str();
   }
+  if (Refusal refusal = checkReduction(op))
+    return refusal;
+  if (unsigned steps = countLaneOps(op); steps > ::asic::isa::maxLaneOps)
+    return llvm::formatv("expected at most {0} operations per element, got "
+                         "{1}; split the operation",
+                         ::asic::isa::maxLaneOps, steps)
+        .str();
   Refusal refusal;
   op.getBody()->walk([&](Operation *inner) {
     refusal = checkBodyOp(inner);

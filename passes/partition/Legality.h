@@ -26,7 +26,10 @@ public:
 
 private:
   Refusal checkTensor(Type type) const;
+  Refusal checkScalars(Operation *op) const;
   Refusal checkGeneric(linalg::GenericOp op) const;
+  Refusal checkIndexing(linalg::GenericOp op) const;
+  Refusal checkReduction(linalg::GenericOp op) const;
   Refusal checkContraction(linalg::GenericOp op) const;
   Refusal checkMap(linalg::GenericOp op) const;
   Refusal checkBodyOp(Operation *op) const;

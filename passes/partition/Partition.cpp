@@ -77,9 +77,11 @@ private:
   void forEachNeighbour(Operation *op, function_ref<void(Operation *)> fn);
   void outline(Region &region, StringRef name);
   std::string nameOf(Value value);
+  std::string nameOfOutput(Value value, Operation *cast);
+  std::string makeName();
   void collectUserNames();
   void setBorder(func::FuncOp func, ArrayRef<Value> inputs,
-                 ArrayRef<Value> outputs, Side side);
+                 ArrayRef<std::pair<Value, Operation *>> outputs);
 
   func::FuncOp main;
   bool hostOnly;
@@ -285,12 +287,19 @@ void Partitioner::outline(Region &region, StringRef name) {
       else if (!producer || !inside.contains(producer))
         inputs.insert(value);
     });
-  llvm::SetVector<Value> outputs;
+  // A value is an output once for its readers as it is and once per cast.
+  llvm::SetVector<std::pair<Value, Operation *>> outputs;
+  auto castOf = [&](Operation *user) {
+    bool isConverted = region.side == Side::accelerator && isBorderCast(user);
+    return isConverted ? user : nullptr;
+  };
   for (Operation *op : region.ops)
     for (Value result : op->getResults())
       for (Operation *user : result.getUsers())
         if (!inside.contains(topLevel(user, main)))
-          outputs.insert(result);
+          outputs.insert({result, castOf(user)});
+  SmallVector<Value> outputValues =
+      llvm::to_vector(llvm::make_first_range(outputs));
 
   MLIRContext *context = main.getContext();
   OpBuilder builder(main);
@@ -299,14 +308,14 @@ void Partitioner::outline(Region &region, StringRef name) {
     locations.push_back(op->getLoc());
   auto type = FunctionType::get(
       context, llvm::to_vector(ValueRange(inputs.getArrayRef()).getTypes()),
-      llvm::to_vector(ValueRange(outputs.getArrayRef()).getTypes()));
+      llvm::to_vector(ValueRange(outputValues).getTypes()));
   auto func = func::FuncOp::create(builder, main.getLoc(), name, type);
   func.setPrivate();
   bool isHost = region.side == Side::host;
   func->setAttr(
       kRegionAttrName,
       builder.getStringAttr(isHost ? kHostRegion : kAcceleratorRegion));
-  setBorder(func, inputs.getArrayRef(), outputs.getArrayRef(), region.side);
+  setBorder(func, inputs.getArrayRef(), outputs.getArrayRef());
 
   Block *body = func.addEntryBlock();
   IRMapping mapping;
@@ -317,25 +326,29 @@ void Partitioner::outline(Region &region, StringRef name) {
   for (Operation *op : region.ops)
     builder.clone(*op, mapping);
   SmallVector<Value> results;
-  for (Value output : outputs)
+  for (Value output : outputValues)
     results.push_back(mapping.lookup(output));
   func::ReturnOp::create(builder, main.getLoc(), results);
 
   builder.setInsertionPoint(main.getBody().front().getTerminator());
   auto call =
       func::CallOp::create(builder, main.getLoc(), func, inputs.getArrayRef());
-  for (unsigned i = 0; i < outputs.size(); ++i)
-    Value(outputs[i]).replaceUsesWithIf(call.getResult(i), [&](OpOperand &use) {
-      return !inside.contains(topLevel(use.getOwner(), main));
+  for (auto [output, result] : llvm::zip_equal(outputs, call.getResults())) {
+    auto [value, cast] = output;
+    Operation *converted = cast;
+    value.replaceUsesWithIf(result, [&](OpOperand &use) {
+      Operation *user = use.getOwner();
+      return !inside.contains(topLevel(user, main)) &&
+             castOf(user) == converted;
     });
+  }
   for (Operation *op : llvm::reverse(region.ops)) {
     op->dropAllUses();
     op->erase();
   }
 }
 
-/// The user's name of a value that is an argument or result of @main, or one
-/// made up.
+/// The user's name of a value that is an argument of @main, or one made up.
 std::string Partitioner::nameOf(Value value) {
   if (auto cast = value.getDefiningOp<UnrealizedConversionCastOp>())
     value = cast.getOperand(0);
@@ -343,16 +356,21 @@ std::string Partitioner::nameOf(Value value) {
     if (auto name = main.getArgAttrOfType<StringAttr>(argument.getArgNumber(),
                                                       kNameAttrName))
       return name.str();
-  for (OpOperand &use : value.getUses()) {
-    OpOperand *result = &use;
-    if (isBorderCast(use.getOwner()) && !use.getOwner()->use_empty())
-      result = &*use.getOwner()->use_begin();
-    if (!isa<func::ReturnOp>(result->getOwner()))
-      continue;
-    if (auto name = main.getResultAttrOfType<StringAttr>(
-            result->getOperandNumber(), kNameAttrName))
-      return name.str();
-  }
+  return makeName();
+}
+
+/// The same of a result that `cast` converts, or nothing when it is null.
+std::string Partitioner::nameOfOutput(Value value, Operation *cast) {
+  Value returned = cast ? cast->getResult(0) : value;
+  for (OpOperand &use : returned.getUses())
+    if (isa<func::ReturnOp>(use.getOwner()))
+      if (auto name = main.getResultAttrOfType<StringAttr>(
+              use.getOperandNumber(), kNameAttrName))
+        return name.str();
+  return makeName();
+}
+
+std::string Partitioner::makeName() {
   if (userNames.empty())
     collectUserNames();
   std::string name;
@@ -374,7 +392,7 @@ void Partitioner::collectUserNames() {
 /// Names and, on the accelerator, conversions of a region function's arguments
 /// and results.
 void Partitioner::setBorder(func::FuncOp func, ArrayRef<Value> inputs,
-                            ArrayRef<Value> outputs, Side side) {
+                            ArrayRef<std::pair<Value, Operation *>> outputs) {
   Builder builder(func.getContext());
   for (auto [i, value] : llvm::enumerate(inputs)) {
     func.setArgAttr(i, kNameAttrName, builder.getStringAttr(nameOf(value)));
@@ -382,12 +400,13 @@ void Partitioner::setBorder(func::FuncOp func, ArrayRef<Value> inputs,
     if (cast && isBorderCast(cast))
       func.setArgAttr(i, kBoundaryAttrName, cast->getAttr(kBoundaryAttrName));
   }
-  for (auto [i, value] : llvm::enumerate(outputs)) {
-    func.setResultAttr(i, kNameAttrName, builder.getStringAttr(nameOf(value)));
-    for (Operation *user : value.getUsers())
-      if (side == Side::accelerator && isBorderCast(user))
-        func.setResultAttr(i, kBoundaryAttrName,
-                           user->getAttr(kBoundaryAttrName));
+  for (auto [i, output] : llvm::enumerate(outputs)) {
+    auto [value, cast] = output;
+    func.setResultAttr(i, kNameAttrName,
+                       builder.getStringAttr(nameOfOutput(value, cast)));
+    if (cast)
+      func.setResultAttr(i, kBoundaryAttrName,
+                         cast->getAttr(kBoundaryAttrName));
   }
 }
 

@@ -3,15 +3,17 @@
 #sram = #asic.space<sram>
 #id = affine_map<(i) -> (i)>
 
-// rescale, zero point and both bounds are one operation; zero extension and the
-// final truncation are what streams do.
+// rescale, zero point and both bounds are one operation; the final truncation is
+// what a stream does, zero extension a mask.
 // CHECK-LABEL: isa.program @requantise_program
-// CHECK: isa.lane_program 0 in [r0] out r1 {
-// CHECK-NEXT: const r{{[0-9]+}}, imm 1073741824
-// CHECK-NEXT: const r{{[0-9]+}}, imm 33
-// CHECK-NEXT: requant r1, r0, r{{[0-9]+}}, r{{[0-9]+}}, imm
+// CHECK: isa.lane_program 0 in [r0] out [[OUT:r[0-9]+]] {
+// CHECK-NEXT: const [[MASK:r[0-9]+]], imm 255
+// CHECK-NEXT: andi [[X:r[0-9]+]], r0, [[MASK]]
+// CHECK-NEXT: const [[M:r[0-9]+]], imm 1073741824
+// CHECK-NEXT: const [[S:r[0-9]+]], imm 33
+// CHECK-NEXT: requant [[OUT]], [[X]], [[M]], [[S]], imm
 // CHECK-NEXT: }
-// CHECK: isa.map vpu {n0 = 64, {{.*}}s0_type = u8, {{.*}}s7_type = i8
+// CHECK: isa.map vpu {n0 = 64, {{.*}}s0_type = i8, {{.*}}s7_type = i8
 func.func @requantise(%unused: memref<4xi8, #asic.space<dram>>) {
   %a = memref.alloc() {asic.address = 0 : i64} : memref<64xi8, #sram>
   %b = memref.alloc() {asic.address = 64 : i64} : memref<64xi8, #sram>
