@@ -111,6 +111,48 @@ struct RoundConstant : OpRewritePattern<arith::TruncFOp> {
   }
 };
 
+/// A comparison with a scalar is one in the tensor's type, as in PyTorch.
+struct NarrowComparison : OpRewritePattern<arith::CmpFOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(arith::CmpFOp op,
+                                PatternRewriter &rewriter) const override {
+    auto extend = op.getLhs().getDefiningOp<arith::ExtFOp>();
+    FloatAttr constant;
+    if (!extend || !matchPattern(op.getRhs(), m_Constant(&constant)))
+      return failure();
+    auto type = cast<FloatType>(extend.getIn().getType());
+    APFloat value = constant.getValue();
+    bool losesInfo;
+    value.convert(type.getFloatSemantics(), APFloat::rmNearestTiesToEven,
+                  &losesInfo);
+    Value scalar = arith::ConstantOp::create(rewriter, op.getLoc(),
+                                             FloatAttr::get(type, value));
+    rewriter.replaceOpWithNewOp<arith::CmpFOp>(op, op.getPredicate(),
+                                               extend.getIn(), scalar);
+    return success();
+  }
+};
+
+/// A small integer power is a product, in the order of x * x * x.
+struct ExpandPower : OpRewritePattern<math::FPowIOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(math::FPowIOp op,
+                                PatternRewriter &rewriter) const override {
+    APInt exponent;
+    if (!matchPattern(op.getRhs(), m_ConstantInt(&exponent)) ||
+        exponent.slt(1) || exponent.sgt(4))
+      return failure();
+    Value product = op.getLhs();
+    for (int64_t i = 1; i < exponent.getSExtValue(); ++i)
+      product = arith::MulFOp::create(rewriter, op.getLoc(), product,
+                                      op.getLhs());
+    rewriter.replaceOp(op, product);
+    return success();
+  }
+};
+
 struct FoldImportPass : mlir::asic::impl::FoldImportPassBase<FoldImportPass> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
@@ -121,7 +163,8 @@ struct FoldImportPass : mlir::asic::impl::FoldImportPassBase<FoldImportPass> {
 
     MLIRContext *context = &getContext();
     RewritePatternSet patterns(context);
-    patterns.add<FoldScalarInputs, FoldUnitMapResults, RoundConstant>(context);
+    patterns.add<FoldScalarInputs, FoldUnitMapResults, RoundConstant,
+                 NarrowComparison, ExpandPower>(context);
     populateConstantGenericPatterns(patterns);
     linalg::populateEraseUnusedOperandsAndResultsPatterns(patterns);
     for (StringRef name : {"linalg", "tensor", "arith"})

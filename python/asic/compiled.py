@@ -235,16 +235,19 @@ class Compiled:
                 made = self._machines[step.function].run(arrays)
             values.update(zip(step.outputs, made, strict=True))
         return [
-            np.ascontiguousarray(values[number]).reshape(spec.shape).astype(spec.numpy, copy=False)
+            np.asarray(values[number], order="C").reshape(spec.shape).astype(spec.numpy, copy=False)
             for number, spec in zip(self.results, self.outputs, strict=True)
         ]
 
-    def _bind(self, leaves: list[Any]) -> dict[int, Array]:
+    def _expect_complete(self) -> None:
         if not self._complete:
             raise ProgramError(
                 "expected a complete compilation, got one that stopped early; compile "
                 "without options.until"
             )
+
+    def _bind(self, leaves: list[Any]) -> dict[int, Array]:
+        self._expect_complete()
         if len(leaves) != len(self.inputs):
             raise ProgramError(f"expected {len(self.inputs)} inputs, got {len(leaves)}")
         return {
@@ -256,7 +259,7 @@ class Compiled:
         assert self._host is not None, "a host step without a host program"
         _, signature = self._host.signature(function)
         outputs = [np.empty(shape, numpy_dtype(kind)) for shape, kind in signature]
-        contiguous = [np.ascontiguousarray(array) for array in arrays]
+        contiguous = [np.asarray(array, order="C") for array in arrays]
         self._host.call(function, [raw(a) for a in contiguous], [raw(o) for o in outputs])
         return outputs
 
@@ -279,6 +282,7 @@ class Compiled:
         """Where every cycle and byte goes."""
         from asic.report import Report
 
+        self._expect_complete()
         return Report.of(self)
 
     def profile(self, *args: Any, **kwargs: Any) -> Profile:
@@ -312,6 +316,7 @@ class Compiled:
         """
         from asic.storage import save
 
+        self._expect_complete()
         save(self, path)
 
     def __repr__(self) -> str:

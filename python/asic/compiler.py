@@ -84,6 +84,11 @@ def compile(
 
     start = time.perf_counter()
     options = options or CompileOptions()
+    if not isinstance(options, CompileOptions):
+        raise _error(
+            f"expected options to be an asic.CompileOptions, got {type(options).__name__}; "
+            "write options=asic.CompileOptions(until=...)"
+        )
     if fallback not in ("host", "error"):
         raise _error(f"expected fallback='host' or fallback='error', got {fallback!r}")
     host_only = isinstance(target, str) and target == "cpu"
@@ -175,7 +180,11 @@ def read_model(
             "pass both or neither"
         )
     from asic.frontend import import_model
+    from asic.frontend.export import capture
 
+    if _is_quantized(model) and not hasattr(model, "graph_signature"):
+        # What a PT2E quantiser converted: the reference wants it as a program.
+        model, args, _ = capture(model, args)
     imported = import_model(
         model, args, dynamic_shapes=dynamic_shapes, source_root=options.source_root
     )

@@ -107,7 +107,7 @@ def check_input(value: Any, spec: TensorSpec) -> Array:
             f"expected shape {list(spec.shape)} for input '{spec.name}', got "
             f"{list(array.shape)}; the program was compiled for one shape"
         )
-    return np.ascontiguousarray(array)
+    return np.asarray(array, order="C")
 
 
 def raw(array: Array) -> Array:

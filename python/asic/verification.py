@@ -145,11 +145,12 @@ def _references(compiled: Compiled) -> dict[str, Callable[..., Any]]:
 
 def _call(reference: Callable[..., Any], args: tuple[Any, ...]) -> Any:
     import torch
+    from torch.utils import _pytree as pytree
 
     if isinstance(reference, Compiled):
         return reference(*args)
     with torch.no_grad():
-        return reference(*(torch.as_tensor(arg) for arg in args))
+        return reference(*pytree.tree_map(torch.as_tensor, args))
 
 
 def _leaves(value: Any) -> list[Array]:

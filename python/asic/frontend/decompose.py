@@ -65,6 +65,56 @@ def _roll(x: Tensor, shifts: list[int], dims: list[int] | None = None) -> Tensor
     return x.clone()
 
 
+def _spread(x: Tensor, dim: int, stride: int) -> Tensor:
+    """`stride - 1` zeros between neighbours along `dim`."""
+    if stride == 1:
+        return x
+    apart = torch.nn.functional.pad(x.unsqueeze(-1).movedim(-1, dim + 1), _pads(x, dim, stride))
+    return apart.flatten(dim, dim + 1).narrow(dim, 0, (x.shape[dim] - 1) * stride + 1)
+
+
+def _pads(x: Tensor, dim: int, stride: int) -> list[int]:
+    """The argument of `pad` for zeros behind dimension `dim + 1` of a tensor of one more."""
+    return [0] * (2 * (x.dim() - 1 - dim)) + [0, stride - 1]
+
+
+def _conv_transpose(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: int | list[int] = 1,
+    padding: int | list[int] = 0,
+    output_padding: int | list[int] = 0,
+    groups: int = 1,
+    dilation: int | list[int] = 1,
+) -> Tensor:
+    """A convolution of the input with zeros between its points, by the mirrored kernel."""
+    rank = weight.dim() - 2
+
+    def each(value: int | list[int]) -> list[int]:
+        values = [value] if isinstance(value, int) else list(value)
+        return values * rank if len(values) == 1 else values
+
+    strides, paddings, ends, steps = (
+        each(v) for v in (stride, padding, output_padding, dilation)
+    )
+    unbatched = x.dim() == rank + 1
+    x = x.unsqueeze(0) if unbatched else x
+    pads: list[int] = []
+    for axis in range(rank):
+        x = _spread(x, axis + 2, strides[axis])
+        edge = steps[axis] * (weight.shape[axis + 2] - 1) - paddings[axis]
+        pads = [edge, edge + ends[axis], *pads]
+    inputs, outputs, *kernel = weight.shape
+    mirrored = weight.reshape(groups, inputs // groups, outputs, *kernel).transpose(1, 2)
+    mirrored = mirrored.reshape(groups * outputs, inputs // groups, *kernel)
+    mirrored = mirrored.flip(list(range(2, rank + 2)))
+    convolution = getattr(torch.nn.functional, f"conv{rank}d")
+    padded = torch.nn.functional.pad(x, pads)
+    result: Tensor = convolution(padded, mirrored, bias, 1, 0, steps, groups)
+    return result.squeeze(0) if unbatched else result
+
+
 def layers() -> dict[Any, Callable[..., Any]]:
     """Decomposition table of recurrent layers into `linear` and elementwise ops, and of
     what torch-mlir would make dynamic."""
@@ -74,6 +124,9 @@ def layers() -> dict[Any, Callable[..., Any]]:
         aten.lstm_cell.default: _lstm_cell,
         aten.gru_cell.default: _gru_cell,
         aten.roll.default: _roll,
+        aten.conv_transpose1d.default: _conv_transpose,
+        aten.conv_transpose2d.input: _conv_transpose,
+        aten.conv_transpose3d.input: _conv_transpose,
     }
 
 

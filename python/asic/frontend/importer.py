@@ -127,6 +127,7 @@ def import_model(
     _check_sizes(program)
     _check_dtypes(program, source_root)
     _check_data_dependence(program, source_root)
+    _check_determinism(program, source_root)
     return _to_linalg(program, source_root)
 
 
@@ -215,6 +216,17 @@ def _check_data_dependence(program: ExportedProgram, root: str | None) -> None:
                 "with torch.where or a mask instead, or keep that part outside the compiled "
                 "model"
             )
+
+
+def _check_determinism(program: ExportedProgram, root: str | None) -> None:
+    """Refuses random numbers: nothing could be equal to anything."""
+    for node in program.graph.nodes:
+        if torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ()):
+            if node.users:
+                raise error(
+                    f"expected a deterministic model, got {node.target} at "
+                    f"{source_of(node, root)}; pass random tensors as inputs"
+                )
 
 
 class _Locations(ContextCache):  # type: ignore[misc]
