@@ -90,8 +90,8 @@ struct FoldUnitMapResults : OpRewritePattern<linalg::GenericOp> {
   }
 };
 
-/// PyTorch's scalars come as f64 constants; the tensor's type decides how many of
-/// their digits count. Upstream folds only what loses none.
+/// PyTorch's scalars come as f64 constants; the tensor's type decides how many
+/// of their digits count. Upstream folds only what loses none.
 struct RoundConstant : OpRewritePattern<arith::TruncFOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -105,8 +105,8 @@ struct RoundConstant : OpRewritePattern<arith::TruncFOp> {
     bool losesInfo;
     value.convert(type.getFloatSemantics(), APFloat::rmNearestTiesToEven,
                   &losesInfo);
-    rewriter.replaceOpWithNewOp<arith::ConstantOp>(
-        op, FloatAttr::get(type, value));
+    rewriter.replaceOpWithNewOp<arith::ConstantOp>(op,
+                                                   FloatAttr::get(type, value));
     return success();
   }
 };
@@ -146,8 +146,8 @@ struct ExpandPower : OpRewritePattern<math::FPowIOp> {
       return failure();
     Value product = op.getLhs();
     for (int64_t i = 1; i < exponent.getSExtValue(); ++i)
-      product = arith::MulFOp::create(rewriter, op.getLoc(), product,
-                                      op.getLhs());
+      product =
+          arith::MulFOp::create(rewriter, op.getLoc(), product, op.getLhs());
     rewriter.replaceOp(op, product);
     return success();
   }

@@ -512,7 +512,8 @@ private:
       auto generic = dyn_cast_or_null<linalg::GenericOp>(op);
       if (generic && !isParallel(generic))
         return true;
-      if (!op || !isUnary(op))
+      // Behind a quantisation nothing is computed with the reduction.
+      if (!op || !isUnary(op) || isa<QuantizeOp, DequantizeOp>(op))
         return false;
       value = op->getOperand(0);
     }

@@ -148,7 +148,8 @@ std::optional<Conversion> matchQuantize(ArrayRef<Step> chain, Type result) {
   conversion.hi = std::min(hi, highest);
   // The runtime multiplies by float(1 / scale): that has to be this factor.
   double scale = 1.0 / *multiply->constant;
-  if (!reader.atEnd() || !isScale(scale) || float(1.0 / scale) != float(*multiply->constant))
+  if (!reader.atEnd() || !isScale(scale) ||
+      float(1.0 / scale) != float(*multiply->constant))
     return std::nullopt;
   conversion.scale = scale;
   return conversion;

@@ -71,8 +71,8 @@ StringRef laneMnemonic(StringRef op) {
       .Case("math.roundeven", "roundeven")
       .Case("math.floor", "floor")
       .Case("math.ceil", "ceil")
-      .Case("arith.sitofp", "sitofp")
-      .Case("arith.fptosi", "fptosi")
+      .Cases({"arith.sitofp", "arith.uitofp"}, "sitofp")
+      .Cases({"arith.fptosi", "arith.fptoui"}, "fptosi")
       .Case("math.exp", "exp")
       .Case("math.log", "log")
       .Case("math.tanh", "tanh")
@@ -261,8 +261,8 @@ Refusal Legality::checkScalars(Operation *op) const {
   return refusal;
 }
 
-/// Tiles are boxes: an index is a sum of loops with positive factors, an index of
-/// the result a loop.
+/// Tiles are boxes: an index is a sum of loops with positive factors, an index
+/// of the result a loop.
 Refusal Legality::checkIndexing(linalg::GenericOp op) const {
   auto isBox = [&](AffineMap map) {
     return llvm::all_of(map.getResults(), [&](AffineExpr expr) {
@@ -282,8 +282,8 @@ Refusal Legality::checkIndexing(linalg::GenericOp op) const {
       .str();
 }
 
-/// A reduction ends in a step of the vector unit and starts from a constant or a
-/// tensor that is repeated.
+/// A reduction ends in a step of the vector unit and starts from a constant or
+/// a tensor that is repeated.
 Refusal Legality::checkReduction(linalg::GenericOp op) const {
   if (op.getNumReductionLoops() == 0)
     return std::nullopt;

@@ -19,8 +19,8 @@ using namespace mlir;
 using namespace mlir::asic;
 
 namespace {
-/// Σ (x - z) * w[c] + b[c] with constant w and b, where w has no iterator of its
-/// own but those of the sum.
+/// Σ (x - z) * w[c] + b[c] with constant w and b, where w has no iterator of
+/// its own but those of the sum.
 struct DepthwiseSum {
   /// Operand numbers.
   unsigned data, weight;
@@ -55,8 +55,7 @@ static std::optional<int64_t> findChannel(linalg::GenericOp op, unsigned data,
     if (types[dim.getPosition()] == utils::IteratorType::reduction)
       continue;
     std::optional<unsigned> position = maps.back().getResultPosition(expr);
-    if (channel || !position ||
-        !maps[data].isFunctionOfDim(dim.getPosition()))
+    if (channel || !position || !maps[data].isFunctionOfDim(dim.getPosition()))
       return std::nullopt;
     channel = *position;
   }

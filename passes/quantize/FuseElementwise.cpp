@@ -47,7 +47,8 @@ static bool isInputConversion(linalg::GenericOp op) {
   }
   return isDataMovement(op) ||
          (isa<FloatType>(tensorType(input).getElementType()) &&
-          bitsOf(op.getResult(0)) < bitsOf(input));
+          bitsOf(op.getResult(0)) < bitsOf(input) &&
+          bitsOf(op.getResult(0)) > 1);
 }
 
 /// A conversion of a network's result that the runtime can do.
@@ -63,7 +64,8 @@ static bool isOutputConversion(linalg::GenericOp op) {
   }
   return isDataMovement(op) ||
          (isa<FloatType>(tensorType(op.getResult(0)).getElementType()) &&
-          bitsOf(op.getOperand(0)) < bitsOf(op.getResult(0)));
+          bitsOf(op.getOperand(0)) < bitsOf(op.getResult(0)) &&
+          bitsOf(op.getOperand(0)) > 1);
 }
 
 /// Whether some input is read through a window or a sum of loops.

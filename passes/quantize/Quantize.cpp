@@ -55,6 +55,8 @@ struct QuantizePass : mlir::asic::impl::QuantizePassBase<QuantizePass> {
         marker.erase();
       } else {
         remark(marker, forms);
+        while (marker)
+          marker = forms.hoist(marker);
       }
     }
     eraseDead(function);

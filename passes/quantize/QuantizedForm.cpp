@@ -478,12 +478,7 @@ FormBuilder::Result FormBuilder::buildPad(tensor::PadOp op) {
   } else if (!padding.getValue().isZero()) {
     return refuse(op, "expected padding with zero");
   }
-  TensorBuilder b(op.getLoc(), builder);
-  Type element = form.elementType();
-  Value constant = b.intConstant(element, code);
-  form.value = tensor::PadOp::create(
-      b, RankedTensorType::get(op.getResultType().getShape(), element),
-      form.value, op.getMixedLowPad(), op.getMixedHighPad(), constant);
+  form.value = padWith(op, form.value, code);
   return form;
 }
 
@@ -626,6 +621,50 @@ Value FormBuilder::requantize(QuantizeOp marker) {
     return {};
   }
   return emitRequantize(*form, marker);
+}
+
+QuantizeOp FormBuilder::hoist(QuantizeOp marker) {
+  Operation *op = marker.getInput().getDefiningOp();
+  auto generic = dyn_cast_or_null<linalg::GenericOp>(op);
+  auto pad = dyn_cast_or_null<tensor::PadOp>(op);
+  FloatAttr padding;
+  bool padsZero =
+      pad && pad.getConstantPaddingValue() &&
+      matchPattern(pad.getConstantPaddingValue(), m_Constant(&padding)) &&
+      padding.getValue().isZero();
+  bool isMove = padsZero || (generic && isDataMovement(generic)) ||
+                isa_and_nonnull<tensor::ExpandShapeOp, tensor::CollapseShapeOp,
+                                tensor::ExtractSliceOp>(op);
+  if (!isMove || !op->hasOneUse() || marker.getAxis() ||
+      !isa<FloatType>(tensorType(op->getOperand(0)).getElementType()))
+    return {};
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPoint(op);
+  Value source = op->getOperand(0);
+  Type element = tensorType(marker.getResult()).getElementType();
+  auto inner = QuantizeOp::create(
+      builder, marker.getLoc(), tensorType(source).clone(element), source,
+      marker.getScales(), marker.getZeroPoints(), IntegerAttr(), marker.getLo(),
+      marker.getHi());
+  builder.setInsertionPointAfter(op);
+  Value moved =
+      pad ? padWith(pad, inner.getResult(), marker.getZeroPoints().front())
+          : moveValue(op, inner.getResult());
+  marker.getResult().replaceAllUsesWith(moved);
+  for (Operation *dead : {marker.getOperation(), op}) {
+    // Another value may get this one's address.
+    forms.erase(dead->getResult(0));
+    dead->erase();
+  }
+  return inner;
+}
+
+Value FormBuilder::padWith(tensor::PadOp op, Value input, int64_t code) {
+  TensorBuilder b(op.getLoc(), builder);
+  Type element = tensorType(input).getElementType();
+  return tensor::PadOp::create(b, op.getResultType().clone(element), input,
+                               op.getMixedLowPad(), op.getMixedHighPad(),
+                               b.intConstant(element, code));
 }
 
 Value FormBuilder::reuseCodes(const QuantizedForm &form, QuantizeOp marker) {

@@ -54,6 +54,11 @@ public:
   /// The real tensor of an i32 sum, as one multiplication.
   Value dequantizeSum(const QuantizedForm &form, Location loc, Type type);
 
+  /// Quantises in front of the data movement that makes the input of `marker`,
+  /// so that integers are moved; the marker that is left, or none when it
+  /// stands behind nothing of that kind.
+  QuantizeOp hoist(QuantizeOp marker);
+
   /// The op that stopped the last search, and why.
   Operation *getStop() const { return stop; }
   StringRef getReason() const { return reason; }
@@ -82,6 +87,8 @@ private:
   Value integerWindow(TensorBuilder &b, Value window, Type type);
   /// `op` on `input` instead of its first operand, folded when it is constant.
   Value moveValue(Operation *op, Value input);
+  /// `op` on the codes `input`, padded with `code`.
+  Value padWith(tensor::PadOp op, Value input, int64_t code);
   /// Integers of a form by a marker's parameters.
   Value emitRequantize(const QuantizedForm &form, QuantizeOp marker);
   /// The form's own codes when they are what `marker` asks for.

@@ -95,9 +95,7 @@ def _conv_transpose(
         values = [value] if isinstance(value, int) else list(value)
         return values * rank if len(values) == 1 else values
 
-    strides, paddings, ends, steps = (
-        each(v) for v in (stride, padding, output_padding, dilation)
-    )
+    strides, paddings, ends, steps = (each(v) for v in (stride, padding, output_padding, dilation))
     unbatched = x.dim() == rank + 1
     x = x.unsqueeze(0) if unbatched else x
     pads: list[int] = []
@@ -110,7 +108,10 @@ def _conv_transpose(
     mirrored = mirrored.reshape(groups * outputs, inputs // groups, *kernel)
     mirrored = mirrored.flip(list(range(2, rank + 2)))
     convolution = getattr(torch.nn.functional, f"conv{rank}d")
-    padded = torch.nn.functional.pad(x, pads)
+    padded = torch.nn.functional.pad(x, [max(p, 0) for p in pads])
+    for axis, (low, high) in enumerate(zip(pads[-2::-2], pads[-1::-2], strict=True), start=2):
+        low, high = max(-low, 0), max(-high, 0)
+        padded = padded.narrow(axis, low, padded.shape[axis] - low - high)
     result: Tensor = convolution(padded, mirrored, bias, 1, 0, steps, groups)
     return result.squeeze(0) if unbatched else result
 
