@@ -623,8 +623,8 @@ Value FormBuilder::requantize(QuantizeOp marker) {
   return emitRequantize(*form, marker);
 }
 
-QuantizeOp FormBuilder::hoist(QuantizeOp marker) {
-  Operation *op = marker.getInput().getDefiningOp();
+/// Whether the op moves real numbers without computing, for one reader.
+static bool isRealMovement(Operation *op) {
   auto generic = dyn_cast_or_null<linalg::GenericOp>(op);
   auto pad = dyn_cast_or_null<tensor::PadOp>(op);
   FloatAttr padding;
@@ -632,12 +632,22 @@ QuantizeOp FormBuilder::hoist(QuantizeOp marker) {
       pad && pad.getConstantPaddingValue() &&
       matchPattern(pad.getConstantPaddingValue(), m_Constant(&padding)) &&
       padding.getValue().isZero();
-  bool isMove = padsZero || (generic && isDataMovement(generic)) ||
-                isa_and_nonnull<tensor::ExpandShapeOp, tensor::CollapseShapeOp,
-                                tensor::ExtractSliceOp>(op);
-  if (!isMove || !op->hasOneUse() || marker.getAxis() ||
-      !isa<FloatType>(tensorType(op->getOperand(0)).getElementType()))
+  return (padsZero || (generic && isDataMovement(generic)) ||
+          isa_and_nonnull<tensor::ExpandShapeOp, tensor::CollapseShapeOp,
+                          tensor::ExtractSliceOp>(op)) &&
+         op->hasOneUse() &&
+         isa<FloatType>(tensorType(op->getOperand(0)).getElementType());
+}
+
+QuantizeOp FormBuilder::hoist(QuantizeOp marker) {
+  Operation *op = marker.getInput().getDefiningOp();
+  // Transpositions alone are done together with the quantisation.
+  Operation *other = op;
+  while (isRealMovement(other) && isa<linalg::GenericOp>(other))
+    other = other->getOperand(0).getDefiningOp();
+  if (!isRealMovement(op) || !isRealMovement(other) || marker.getAxis())
     return {};
+  auto pad = dyn_cast<tensor::PadOp>(op);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPoint(op);
   Value source = op->getOperand(0);

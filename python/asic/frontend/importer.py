@@ -25,6 +25,7 @@ from asic.frontend.decompose import layers, recover_linear
 from asic.frontend.export import capture, error, export
 from asic.frontend.locations import Source, module_path, source_of
 from asic.frontend.pipeline import lower_to_linalg
+from asic.frontend.schema import argument
 from asic.frontend.weights import WeightHooks, to_numpy
 
 #: Blobs in text start with their alignment, as four little-endian bytes.
@@ -221,12 +222,22 @@ def _check_data_dependence(program: ExportedProgram, root: str | None) -> None:
 def _check_determinism(program: ExportedProgram, root: str | None) -> None:
     """Refuses random numbers: nothing could be equal to anything."""
     for node in program.graph.nodes:
-        if torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ()):
-            if node.users:
-                raise error(
-                    f"expected a deterministic model, got {node.target} at "
-                    f"{source_of(node, root)}; pass random tensors as inputs"
-                )
+        is_random = torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ())
+        if is_random and node.users and not _is_idle_dropout(node):
+            raise error(
+                f"expected a deterministic model, got {node.target} at "
+                f"{source_of(node, root)}; pass random tensors as inputs"
+            )
+
+
+def _is_idle_dropout(node: torch.fx.Node) -> bool:
+    """Whether the op is random only by a dropout that is switched off."""
+    names = {argument.name for argument in node.target._schema.arguments}  # type: ignore[union-attr]
+    if "dropout_p" in names:
+        return not argument(node, "dropout_p")
+    if "train" in names:
+        return not argument(node, "train") or not argument(node, "p")
+    return False
 
 
 class _Locations(ContextCache):  # type: ignore[misc]
@@ -333,8 +344,8 @@ def _name_arguments(
 
     main.attributes["arg_attrs"] = named(inputs)
     main.attributes["res_attrs"] = named(outputs)
-    for argument, info in zip(main.arguments, inputs, strict=True):
-        argument.set_location(ir.Location.name(info.name, context=context))
+    for value, info in zip(main.arguments, inputs, strict=True):
+        value.set_location(ir.Location.name(info.name, context=context))
 
 
 def _resource_names(

@@ -13,6 +13,7 @@ import torch
 from torch.fx import Node
 
 from asic.frontend.bias import CONTRACTIONS, is_contraction
+from asic.frontend.schema import argument
 
 __all__ = [
     "ADDS",
@@ -52,17 +53,6 @@ CONCATS = frozenset({aten.cat.default})
 def is_constant(value: Any) -> bool:
     """Whether a graph argument is a weight or other constant."""
     return isinstance(value, Node) and value.op == "get_attr"
-
-
-def argument(node: Node, name: str) -> Any:
-    """An argument of an ATen call by its schema name, defaults filled in."""
-    for position, formal in enumerate(node.target._schema.arguments):  # type: ignore[union-attr]
-        if formal.name == name:
-            if position < len(node.args):
-                return node.args[position]
-            default = formal.default_value if formal.has_default_value() else None
-            return node.kwargs.get(name, default)
-    raise KeyError(f"{node.target} has no argument {name}")
 
 
 def _whole_windows(node: Node) -> bool:
