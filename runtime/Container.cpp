@@ -128,6 +128,10 @@ static Error bad(const Twine &message) {
 }
 
 static Error checkHeader(ArrayRef<uint8_t> file) {
+  constexpr uint8_t zip[] = {'P', 'K', 3, 4};
+  if (file.take_front(sizeof(zip)).equals(zip))
+    return bad("expected one program, got an archive of programs and host "
+               "functions; run it in Python with asic.load");
   if (file.size() < sizeof(kMagic) ||
       std::memcmp(file.data(), kMagic, sizeof(kMagic)) != 0)
     return bad("expected the magic 'ASICPROG'; this is not a program");

@@ -6,7 +6,8 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import sys
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,10 +59,21 @@ def _parser() -> argparse.ArgumentParser:
 def _compile(options: argparse.Namespace) -> int:
     import asic
 
+    if options.until and options.emit == "asm":
+        raise CompileError(
+            "expected a whole compilation for --emit asm, got --until; use --emit mlir",
+            phase="options",
+        )
+    if options.until:
+        options.emit = "mlir"
+    if options.until and options.report is not None:
+        raise CompileError(
+            "expected a whole compilation for --report, got --until; leave one out",
+            phase="options",
+        )
     if options.emit == "program" and options.output is None:
         raise CompileError("expected -o FILE for a program, got none", phase="options")
     model, args = _model(options.model)
-    emit = "mlir" if options.until else options.emit
     compiled = asic.compile(
         model,
         args,
@@ -71,10 +83,10 @@ def _compile(options: argparse.Namespace) -> int:
         fallback=options.fallback,
         options=asic.CompileOptions(until=options.until),
     )
-    if emit == "mlir":
+    if options.emit == "mlir":
         phase = options.until or list(compiled.stages)[-1]
         _write(options.output, compiled.stages[phase])
-    elif emit == "asm":
+    elif options.emit == "asm":
         _write(options.output, "".join(m.disassemble() for m in compiled.machines.values()))
     else:
         compiled.save(options.output)
@@ -106,19 +118,34 @@ def _model(text: str) -> tuple[Any, Any]:
         raise CompileError(f"expected a Python file, got no file at {path}", phase="import")
     module = importlib.util.module_from_spec(spec)
     sys.path.insert(0, str(path.resolve().parent))
-    spec.loader.exec_module(module)
+    _run(lambda: spec.loader.exec_module(module), path)
     if not hasattr(module, factory):
         raise CompileError(
             f"expected a function '{factory}' in {path}, got none; write FILE.py:FUNCTION",
             phase="import",
         )
-    made = getattr(module, factory)()
+    made = _run(getattr(module, factory), path)
     if not isinstance(made, tuple) or len(made) != 2 or not isinstance(made[1], (tuple, list)):
+        found = type(made).__name__
+        if isinstance(made, tuple):
+            found = f"({', '.join(type(part).__name__ for part in made)})"
         raise CompileError(
-            f"expected '{factory}' to return (model, args), got {type(made).__name__}",
+            f"expected '{factory}' to return (model, args) with a tuple of inputs, got {found}",
             phase="import",
         )
     return made[0], tuple(made[1])
+
+
+def _run(code: Callable[[], Any], path: Path) -> Any:
+    """What the user's code returns; its exceptions are about the user's file."""
+    try:
+        return code()
+    except Exception as problem:
+        frames = [f for f in traceback.extract_tb(problem.__traceback__) if f.filename == str(path)]
+        place = f"{path}:{frames[-1].lineno}" if frames else str(path)
+        raise CompileError(
+            f"{place}: {type(problem).__name__}: {problem}", phase="import"
+        ) from problem
 
 
 def samples(folder: Path) -> Iterator[tuple[Any, ...]]:

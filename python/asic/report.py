@@ -58,7 +58,7 @@ class Report:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain Python values; keys as docs/report.md lists them."""
+        """Plain Python values; the keys are the names of the attributes."""
         copy: dict[str, Any] = json.loads(self.to_json())
         return copy
 

@@ -252,3 +252,34 @@ def test_command_line(tmp_path: Path) -> None:
     np.testing.assert_array_equal(asic.load(output)(x), x + x)
     assert cli.main([str(tmp_path / "absent.mlir"), "-o", str(output)]) == 2
     assert cli.main([str(path), "--target", "nothing", "-o", str(output)]) == 2
+
+
+class Nested(nn.Module):
+    """A dictionary of inputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(8, 4)
+
+    def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        return self.linear(batch["a"] + batch["b"])
+
+
+def test_verify_takes_nested_inputs() -> None:
+    batch = {"a": torch.randn(2, 8), "b": torch.randn(2, 8)}
+    model = Nested().eval()
+    compiled = asic.compile(model, (batch,), quantize="int8", calibration=[(batch,)])
+    assert asic.verify(compiled, [(batch,)])
+    assert asic.verify(compiled, [batch], model, atol=0.1)
+
+
+def test_what_a_pt2e_flow_converted(net: Net) -> None:
+    from asic.quantization.pt2e import convert_pt2e, prepare_pt2e
+
+    (image,) = images(1)[0]
+    exported = torch.export.export(net, (image,)).module()
+    prepared = prepare_pt2e(exported, asic.quantization.Quantizer("npu-256"))
+    for (sample,) in images(4):
+        prepared(sample)
+    compiled = asic.compile(convert_pt2e(prepared), (image,), target="npu-256")
+    assert asic.verify(compiled, images(2))

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -239,3 +240,45 @@ def test_a_model_larger_than_dram() -> None:
 def test_what_is_no_target(target: Any) -> None:
     with pytest.raises(asic.TargetError, match="expected the name of a preset"):
         asic.compile(nn.ReLU(), (torch.randn(2),), target=target)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("raise RuntimeError('no data')", r"factory\.py:4: RuntimeError: no data"),
+        ("return torch.nn.ReLU(), torch.zeros(2)", r"got \(ReLU, Tensor\)"),
+        ("return 3", "got int"),
+    ],
+)
+def test_factories_of_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], body: str, message: str
+) -> None:
+    from asic import cli
+
+    path = tmp_path / "factory.py"
+    path.write_text(f"import torch\n\ndef make():\n    {body}\n")
+    assert cli.main([f"{path}:make", "-o", str(tmp_path / "m.asic")]) == 2
+    assert re.search(message, capsys.readouterr().err)
+
+
+def test_until_and_what_needs_a_whole_compilation(capsys: pytest.CaptureFixture[str]) -> None:
+    from asic import cli
+
+    assert cli.main(["m.pt2", "--until", "plan", "--emit", "asm"]) == 2
+    assert "use --emit mlir" in capsys.readouterr().err
+    assert cli.main(["m.pt2", "--until", "plan", "--report", "r.json"]) == 2
+    assert "expected a whole compilation" in capsys.readouterr().err
+
+
+def test_stopped_compilation_is_not_saved(tmp_path: Path) -> None:
+    options = asic.CompileOptions(until="tile")
+    compiled = asic.compile(nn.ReLU(), (torch.randn(2, 3),), options=options)
+    for use in (lambda: compiled.save(tmp_path / "m.asic"), compiled.report):
+        with pytest.raises(asic.ProgramError, match="stopped early"):
+            use()
+    assert not list(tmp_path.iterdir())
+
+
+def test_options_of_another_kind() -> None:
+    with pytest.raises(asic.CompileError, match=r"expected options to be an asic\.CompileOptions"):
+        asic.compile(nn.ReLU(), (torch.randn(2),), options={"until": "tile"})  # type: ignore[arg-type]
