@@ -116,9 +116,9 @@ def _model(text: str) -> tuple[Any, Any]:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if not path.is_file() or spec is None or spec.loader is None:
         raise CompileError(f"expected a Python file, got no file at {path}", phase="import")
-    module = importlib.util.module_from_spec(spec)
+    module, loader = importlib.util.module_from_spec(spec), spec.loader
     sys.path.insert(0, str(path.resolve().parent))
-    _run(lambda: spec.loader.exec_module(module), path)
+    _run(lambda: loader.exec_module(module), path)
     if not hasattr(module, factory):
         raise CompileError(
             f"expected a function '{factory}' in {path}, got none; write FILE.py:FUNCTION",
