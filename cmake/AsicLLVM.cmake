@@ -28,6 +28,31 @@ if(ASIC_STATIC_LLVM)
   endif()
 endif()
 
+# Debian's MLIR archives name the shared LLVM as their dependency; a wheel wants
+# the archives behind it.
+if(ASIC_STATIC_LLVM AND ASIC_ENABLE_MLIR)
+  llvm_map_components_to_libnames(asicLLVMArchives native core support orcjit
+    passes ipo irreader bitreader bitwriter linker asmparser mirparser
+    frontendopenmp targetparser executionengine jitlink orctargetprocess
+    debuginfodwarf transformutils instrumentation perfjitevents
+    SPIRV NVPTX AMDGPU)
+  add_library(AsicLLVMArchives INTERFACE)
+  target_link_libraries(AsicLLVMArchives INTERFACE ${asicLLVMArchives})
+  get_property(importedTargets DIRECTORY PROPERTY IMPORTED_TARGETS)
+  foreach(imported IN LISTS importedTargets)
+    if(imported MATCHES "^MLIR.+")
+      get_target_property(needs ${imported} INTERFACE_LINK_LIBRARIES)
+      if(needs)
+        list(TRANSFORM needs REPLACE "^(LLVM|[$]<LINK_ONLY:LLVM>)$"
+          AsicLLVMArchives)
+        list(REMOVE_ITEM needs MLIR)
+        set_target_properties(${imported} PROPERTIES
+          INTERFACE_LINK_LIBRARIES "${needs}")
+      endif()
+    endif()
+  endforeach()
+endif()
+
 # `asic_link_llvm(target)` / `asic_link_mlir(target)`: shared libraries for
 # development (small tools, quick links), static ones for wheels.
 function(asic_link_llvm target)
@@ -47,7 +72,8 @@ function(asic_link_mlir target)
     get_property(translations GLOBAL PROPERTY MLIR_TRANSLATION_LIBS)
     target_link_libraries(${target} PUBLIC ${dialects} ${conversions}
       ${extensions} ${translations} MLIRIR MLIRParser MLIRPass MLIROptLib
-      MLIRLspServerLib MLIRReduceLib MLIRExecutionEngine)
+      MLIRLspServerLib MLIRReduceLib MLIRExecutionEngine MLIRRegisterAllDialects
+      MLIRRegisterAllExtensions MLIRRegisterAllPasses)
   else()
     target_link_libraries(${target} PUBLIC MLIR LLVM)
   endif()
