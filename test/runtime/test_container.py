@@ -100,7 +100,8 @@ def test_bit_flips():
 
 def test_messages_by_kind():
     data = sample()
-    assert "not a program" in refusal(b"PK\x03\x04" + data[4:])
+    assert "an archive of programs" in refusal(b"PK\x03\x04" + data[4:])
+    assert "not a program" in refusal(b"ELF." + sample()[4:])
     assert "not a program" in refusal(b"")
     assert "truncated" in refusal(data[:-1])
     assert "corrupted" in refusal(data[:-1] + b"?")
