@@ -104,3 +104,8 @@ linalg::GenericOp mlir::asic::rebuild(TensorBuilder &b, linalg::GenericOp op,
   result->setDiscardableAttrs(op->getDiscardableAttrDictionary());
   return result;
 }
+
+linalg::TransposeOp mlir::asic::sinkable(Value value) {
+  auto op = value.getDefiningOp<linalg::TransposeOp>();
+  return op && !op->hasAttr(kPinnedAttr) ? op : linalg::TransposeOp();
+}

@@ -15,6 +15,9 @@ namespace mlir::asic {
 /// A transposition that sinking must not pick up again; it waits to be hoisted.
 inline constexpr llvm::StringLiteral kPinnedAttr = "asic.pinned";
 
+/// The transposition that makes `value`, unless it is pinned.
+linalg::TransposeOp sinkable(Value value);
+
 /// Whether `permutation` changes nothing.
 bool isIdentity(ArrayRef<int64_t> permutation);
 
@@ -61,6 +64,12 @@ void populateFoldTransposePatterns(RewritePatternSet &patterns);
 
 /// Patterns that move transpositions towards the results.
 void populateSinkTransposePatterns(RewritePatternSet &patterns);
+
+/// Patterns of reshapes: of constants, and out of the way of computation.
+void populateFoldReshapePatterns(RewritePatternSet &patterns);
+
+/// Patterns that put a reshape of a transposition into constant weights.
+void populateAbsorbReshapePatterns(RewritePatternSet &patterns);
 
 /// Moves every resting transposition towards the arguments where it ends in a
 /// constant, an argument, another transposition or a contraction.
