@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "passes/accel/PlanContraction.h"
 
+#include "passes/Support/ContractionBody.h"
 #include "passes/Support/LinearForm.h"
 #include "passes/Support/Target.h"
 
@@ -10,44 +11,6 @@
 
 using namespace mlir;
 using namespace mlir::asic;
-
-/// The block argument behind `ext(x)` or `ext(x) - zero`; null otherwise.
-static BlockArgument stripFactor(Value value, int64_t &zero) {
-  zero = 0;
-  APInt constant;
-  if (auto sub = value.getDefiningOp<arith::SubIOp>())
-    if (matchPattern(sub.getRhs(), m_ConstantInt(&constant)) &&
-        constant.isSignedIntN(8)) {
-      zero = constant.getSExtValue();
-      value = sub.getLhs();
-    }
-  if (Operation *ext = value.getDefiningOp())
-    if (isa<arith::ExtSIOp, arith::ExtFOp>(ext))
-      value = ext->getOperand(0);
-  return dyn_cast<BlockArgument>(value);
-}
-
-/// The two factors of `acc + l * r`; false when the body is something else.
-static bool matchBody(linalg::GenericOp op, Value &left, Value &right) {
-  if (op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1 ||
-      op.getNumReductionLoops() == 0)
-    return false;
-  Block *body = op.getBody();
-  Operation *add = body->getTerminator()->getOperand(0).getDefiningOp();
-  if (!isa_and_nonnull<arith::AddIOp, arith::AddFOp>(add))
-    return false;
-  for (bool swap : {false, true}) {
-    if (add->getOperand(swap) != body->getArgument(2))
-      continue;
-    Operation *mul = add->getOperand(!swap).getDefiningOp();
-    if (!isa_and_nonnull<arith::MulIOp, arith::MulFOp>(mul))
-      return false;
-    left = mul->getOperand(0);
-    right = mul->getOperand(1);
-    return true;
-  }
-  return false;
-}
 
 /// The role of every iterator; false when one fits none.
 static bool assignRoles(linalg::GenericOp op, Contraction &contraction) {
@@ -77,22 +40,13 @@ static bool assignRoles(linalg::GenericOp op, Contraction &contraction) {
 std::optional<Contraction>
 mlir::asic::matchContraction(linalg::GenericOp op,
                              const ::asic::TargetModel &target) {
-  Value left, right;
-  if (!matchBody(op, left, right))
+  std::optional<ContractionBody> body = matchContractionBody(op);
+  if (!body)
     return std::nullopt;
-  int64_t leftZero, rightZero;
-  BlockArgument l = stripFactor(left, leftZero),
-                r = stripFactor(right, rightZero);
-  if (!l || !r || l == r || l.getArgNumber() > 1 || r.getArgNumber() > 1)
-    return std::nullopt;
-  if (l.getArgNumber() == 1) {
-    std::swap(l, r);
-    std::swap(leftZero, rightZero);
-  }
   // The first input is A unless the second has a window index.
   Contraction contraction;
-  contraction.aZero = leftZero;
-  contraction.wZero = rightZero;
+  contraction.aZero = body->zeroPoints[0];
+  contraction.wZero = body->zeroPoints[1];
   if (!op.getIndexingMapsArray()[1].isProjectedPermutation()) {
     std::swap(contraction.a, contraction.w);
     std::swap(contraction.aZero, contraction.wZero);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "passes/partition/Legality.h"
 
+#include "passes/Support/ContractionBody.h"
 #include "passes/Support/LinearForm.h"
 #include "passes/Support/Target.h"
 #include "passes/Support/TensorBuilder.h"
@@ -144,37 +145,8 @@ unsigned countLaneOps(linalg::GenericOp op) {
 
 } // namespace
 
-/// The input that a factor of a product is, behind a zero point and a widening;
-/// null for anything computed, such as the square in a variance.
-static BlockArgument getFactor(Value value) {
-  APInt number;
-  if (auto zero = value.getDefiningOp<arith::SubIOp>();
-      zero && matchPattern(zero.getRhs(), m_ConstantInt(&number)) &&
-      number.isSignedIntN(8))
-    value = zero.getLhs();
-  if (Operation *widen = value.getDefiningOp();
-      isa_and_nonnull<arith::ExtSIOp, arith::ExtFOp>(widen))
-    value = widen->getOperand(0);
-  return dyn_cast<BlockArgument>(value);
-}
-
 bool isContraction(linalg::GenericOp op) {
-  if (op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1 ||
-      op.getNumReductionLoops() == 0)
-    return false;
-  Block *body = op.getBody();
-  Operation *add = body->getTerminator()->getOperand(0).getDefiningOp();
-  if (!isa_and_nonnull<arith::AddIOp, arith::AddFOp>(add))
-    return false;
-  for (bool swap : {false, true})
-    if (add->getOperand(swap) == body->getArgument(2))
-      if (Operation *product = add->getOperand(!swap).getDefiningOp();
-          isa_and_nonnull<arith::MulIOp, arith::MulFOp>(product)) {
-        BlockArgument a = getFactor(product->getOperand(0));
-        BlockArgument w = getFactor(product->getOperand(1));
-        return a && w && a != w;
-      }
-  return false;
+  return matchContractionBody(op).has_value();
 }
 
 Refusal Legality::checkTensor(Type type) const {
