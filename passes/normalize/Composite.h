@@ -56,11 +56,12 @@ private:
 /// why it cannot, having changed nothing.
 using Decomposition = std::string (*)(Composite &, TensorBuilder &);
 
-/// Decompositions of neural-network functions by op name.
-void addFunctionDecompositions(llvm::StringMap<Decomposition> &table);
-
-/// Decompositions into quantisation markers by op name.
+/// Decompositions by op name, a family each.
+void addActivationDecompositions(llvm::StringMap<Decomposition> &table);
+void addAttentionDecompositions(llvm::StringMap<Decomposition> &table);
+void addNormalizationDecompositions(llvm::StringMap<Decomposition> &table);
 void addQuantizationDecompositions(llvm::StringMap<Decomposition> &table);
+void addResamplingDecompositions(llvm::StringMap<Decomposition> &table);
 
 } // namespace mlir::asic
 

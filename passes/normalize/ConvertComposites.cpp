@@ -98,8 +98,11 @@ struct ConvertCompositesPass
     : mlir::asic::impl::ConvertCompositesPassBase<ConvertCompositesPass> {
   void runOnOperation() override {
     llvm::StringMap<Decomposition> table;
-    addFunctionDecompositions(table);
+    addActivationDecompositions(table);
+    addAttentionDecompositions(table);
+    addNormalizationDecompositions(table);
     addQuantizationDecompositions(table);
+    addResamplingDecompositions(table);
 
     SymbolTable symbols(getOperation());
     SmallVector<func::CallOp> calls;
