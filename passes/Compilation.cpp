@@ -63,6 +63,9 @@ std::string nameOr(StringAttr name, StringRef prefix, unsigned index) {
   return name ? name.str() : (prefix + std::to_string(index)).str();
 }
 
+/// The text of an attribute, "" without one.
+std::string textOf(StringAttr text) { return text ? text.str() : ""; }
+
 /// The side that a region function runs on, "" for any other function.
 StringRef regionOf(func::FuncOp func) {
   auto region = func->getAttrOfType<StringAttr>(kRegionAttrName);
@@ -228,13 +231,15 @@ bool Compilation::readBorder(ModuleOp module) {
       inputs.push_back(
           {nameOr(main.getArgAttrOfType<StringAttr>(i, kNameAttrName), "arg",
                   i),
-           describeTensor(type)});
+           describeTensor(type),
+           textOf(main.getArgAttrOfType<StringAttr>(i, kStateAttrName))});
   for (unsigned i = 0; i < main.getNumResults(); ++i)
     if (auto type = dyn_cast<RankedTensorType>(main.getResultTypes()[i]))
       outputs.push_back(
           {nameOr(main.getResultAttrOfType<StringAttr>(i, kNameAttrName),
                   "output", i),
-           describeTensor(type)});
+           describeTensor(type),
+           textOf(main.getResultAttrOfType<StringAttr>(i, kStateAttrName))});
   for (const auto *border : {&inputs, &outputs}) {
     llvm::StringSet<> names;
     for (const auto &tensor : *border)

@@ -60,6 +60,8 @@ struct FallbackRecord {
 struct ModelTensor {
   std::string name;
   HostTensor tensor;
+  /// Path of the buffer that it is a value of; empty for the user's own.
+  std::string state;
 };
 
 /// A compilation and its result.

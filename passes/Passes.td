@@ -203,7 +203,8 @@ def PartitionPass : Pass<"asic-partition", "ModuleOp"> {
     ops without a contraction next to it go along. Ops are then gathered into as few regions as a greedy order
     gives, each becomes a private function with `asic.region = "accelerator"` or `"host"`, and `@main` keeps
     calls, border casts and the return. Arguments and results of regions have an `asic.name`, those of
-    accelerator regions the `asic.boundary` of the cast they come from.
+    accelerator regions the `asic.boundary` of the cast they come from; those that are the value of a buffer keep
+    `@main`'s `asic.state`.
   }];
   let options = [
     Option<"hostOnly", "host-only", "bool", /*default=*/"false",
@@ -361,7 +362,7 @@ def LowerToIsaPass : Pass<"asic-lower-to-isa", "ModuleOp"> {
   let description = [{
     Every function with tile operations becomes an `isa.program` called `NAME_program`: views become addresses and
     strides, iterators the counts of the instruction, map bodies lane programs (equal ones once), arguments and
-    results io records with what `asic.name` and `asic.boundary` say. The function stays as a private declaration with
+    results io records with what `asic.name`, `asic.boundary` and `asic.state` say. The function stays as a private declaration with
     `asic.program = @NAME_program`.
   }];
   let dependentDialects = ["asicisa::IsaDialect"];

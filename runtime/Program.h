@@ -52,6 +52,9 @@ struct IoTensor {
   /// `deviceType`, so that a logical NCHW tensor may lie there as NHWC.
   std::vector<int64_t> strides;
   std::optional<AffineQuantization> quantization;
+  /// Path of the buffer whose value an input brings and an output leaves for
+  /// the next run; empty for what the user passes and gets.
+  std::string state;
 
   /// Elements of the tensor.
   int64_t numElements() const;

@@ -42,6 +42,8 @@ static json::Object toJson(const IoTensor &tensor) {
                      {"zero_point", tensor.quantization->zeroPoint},
                      {"lo", tensor.quantization->lo},
                      {"hi", tensor.quantization->hi}};
+  if (!tensor.state.empty())
+    out["state"] = tensor.state;
   return out;
 }
 
@@ -188,6 +190,8 @@ static Expected<IoTensor> readTensor(const json::Value &value) {
   tensor.deviceType = *type;
   if (const json::Object *quantization = object->getObject("quantization"))
     ASIC_READ(tensor.quantization, readQuantization(*quantization));
+  if (object->get("state"))
+    ASIC_READ(tensor.state, getString(*object, "state"));
   if (Error error = verify(tensor))
     return std::move(error);
   return tensor;

@@ -59,16 +59,19 @@ def Isa_IoOp : Isa_Op<"io", [HasParent<"ProgramOp">]> {
   let description = [{
     `shape` and `dtype` (a NumPy name) are what the user sees; `device_type` is the element type
     in dram, from `address`, with `strides` in elements per dimension of `shape`. `quantization` =
-    {scale, zero_point, lo, hi} when the user's floats are the machine's integers.
+    {scale, zero_point, lo, hi} when the user's floats are the machine's integers. `state` is the path
+    of the buffer that an input brings and the output of the same `state` leaves for the next run.
   }];
   let arguments = (ins UnitAttr:$output, StrAttr:$io_name,
                        DenseI64ArrayAttr:$shape, StrAttr:$dtype,
                        TypeAttr:$device_type, I64Attr:$address,
                        DenseI64ArrayAttr:$strides,
-                       OptionalAttr<DictionaryAttr>:$quantization);
+                       OptionalAttr<DictionaryAttr>:$quantization,
+                       OptionalAttr<StrAttr>:$state);
   let assemblyFormat = [{
     (`output` $output^):(`input`)? $io_name $shape $dtype `as` $device_type
-    `at` $address `strides` $strides (`quantization` $quantization^)? attr-dict
+    `at` $address `strides` $strides (`quantization` $quantization^)?
+    (`state` $state^)? attr-dict
   }];
   let hasVerifier = 1;
 }

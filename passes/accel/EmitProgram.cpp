@@ -125,6 +125,7 @@ LogicalResult ProgramEmitter::addIo(asicisa::IoOp io) {
     read("hi", quantization.hi);
     tensor.quantization = quantization;
   }
+  tensor.state = io.getState().value_or("").str();
   (io.getOutput() ? program.outputs : program.inputs).push_back(tensor);
   return success();
 }
@@ -278,7 +279,9 @@ static void importIo(const ::asic::IoTensor &tensor, bool isOutput,
       builder, builder.getUnknownLoc(), isOutput, tensor.name, tensor.shape,
       tensor.dtype,
       asicisa::getBuiltinType(builder.getContext(), tensor.deviceType),
-      tensor.address, tensor.strides, quantization);
+      tensor.address, tensor.strides, quantization,
+      tensor.state.empty() ? StringAttr()
+                           : builder.getStringAttr(tensor.state));
 }
 
 /// The numbers among the compiler's extra data; the rest is computed again.

@@ -192,9 +192,10 @@ LogicalResult ProgramBuilder::addIo(Value memref, DictionaryAttr attrs,
   Type deviceType = type.getElementType();
   if (deviceType.isInteger(1))
     deviceType = builder.getIntegerType(8, /*isSigned=*/false);
-  asicisa::IoOp::create(builder, function.getLoc(), isOutput, name, shape,
-                        *dtype, deviceType, *address + view->offset, strides,
-                        getQuantization(boundary));
+  asicisa::IoOp::create(
+      builder, function.getLoc(), isOutput, name, shape, *dtype, deviceType,
+      *address + view->offset, strides, getQuantization(boundary),
+      attrs ? attrs.getAs<StringAttr>("asic.state") : StringAttr());
   return success();
 }
 

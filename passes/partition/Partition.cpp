@@ -78,6 +78,8 @@ private:
   void outline(Region &region, StringRef name);
   std::string nameOf(Value value);
   std::string nameOfOutput(Value value, Operation *cast);
+  StringAttr stateOf(Value value);
+  StringAttr stateOfOutput(Value value, Operation *cast);
   std::string makeName();
   void collectUserNames();
   void setBorder(func::FuncOp func, ArrayRef<Value> inputs,
@@ -370,6 +372,27 @@ std::string Partitioner::nameOfOutput(Value value, Operation *cast) {
   return makeName();
 }
 
+/// The buffer that a value is at the start of a call, or null.
+StringAttr Partitioner::stateOf(Value value) {
+  if (auto cast = value.getDefiningOp<UnrealizedConversionCastOp>())
+    value = cast.getOperand(0);
+  if (auto argument = dyn_cast<BlockArgument>(value))
+    return main.getArgAttrOfType<StringAttr>(argument.getArgNumber(),
+                                             kStateAttrName);
+  return nullptr;
+}
+
+/// The buffer that a result that `cast` converts is at the end, or null.
+StringAttr Partitioner::stateOfOutput(Value value, Operation *cast) {
+  Value returned = cast ? cast->getResult(0) : value;
+  for (OpOperand &use : returned.getUses())
+    if (isa<func::ReturnOp>(use.getOwner()))
+      if (auto state = main.getResultAttrOfType<StringAttr>(
+              use.getOperandNumber(), kStateAttrName))
+        return state;
+  return nullptr;
+}
+
 std::string Partitioner::makeName() {
   if (userNames.empty())
     collectUserNames();
@@ -389,13 +412,15 @@ void Partitioner::collectUserNames() {
       userNames.insert(name);
 }
 
-/// Names and, on the accelerator, conversions of a region function's arguments
-/// and results.
+/// Names, states and, on the accelerator, conversions of a region function's
+/// arguments and results.
 void Partitioner::setBorder(func::FuncOp func, ArrayRef<Value> inputs,
                             ArrayRef<std::pair<Value, Operation *>> outputs) {
   Builder builder(func.getContext());
   for (auto [i, value] : llvm::enumerate(inputs)) {
     func.setArgAttr(i, kNameAttrName, builder.getStringAttr(nameOf(value)));
+    if (StringAttr state = stateOf(value))
+      func.setArgAttr(i, kStateAttrName, state);
     Operation *cast = value.getDefiningOp();
     if (cast && isBorderCast(cast))
       func.setArgAttr(i, kBoundaryAttrName, cast->getAttr(kBoundaryAttrName));
@@ -404,6 +429,8 @@ void Partitioner::setBorder(func::FuncOp func, ArrayRef<Value> inputs,
     auto [value, cast] = output;
     func.setResultAttr(i, kNameAttrName,
                        builder.getStringAttr(nameOfOutput(value, cast)));
+    if (StringAttr state = stateOfOutput(value, cast))
+      func.setResultAttr(i, kStateAttrName, state);
     if (cast)
       func.setResultAttr(i, kBoundaryAttrName,
                          cast->getAttr(kBoundaryAttrName));

@@ -23,6 +23,10 @@ inline constexpr llvm::StringLiteral kRefusalAttrName = "asic.refusal";
 /// Attribute of an argument or result: the user's name.
 inline constexpr llvm::StringLiteral kNameAttrName = "asic.name";
 
+/// Attribute of an argument and of the result that takes its place in the next
+/// call: the path of the buffer whose value they are.
+inline constexpr llvm::StringLiteral kStateAttrName = "asic.state";
+
 /// The function that the user calls.
 inline constexpr llvm::StringLiteral kEntryName = "main";
 

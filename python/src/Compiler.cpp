@@ -105,7 +105,8 @@ nb::tuple toPython(const HostTensor &tensor) {
 nb::list toPython(const std::vector<ModelTensor> &tensors) {
   nb::list result;
   for (const ModelTensor &tensor : tensors)
-    result.append(nb::make_tuple(tensor.name, toPython(tensor.tensor)));
+    result.append(
+        nb::make_tuple(tensor.name, toPython(tensor.tensor), tensor.state));
   return result;
 }
 

@@ -9,6 +9,8 @@ isa.program @all dram 4096 attributes {meta = {sram_bytes = 128 : i64}} {
     quantization {hi = 127 : i64, lo = -128 : i64, scale = 0.5 : f64, zero_point = 3 : i64}
   // CHECK: isa.io output "y" [4] "int8" as i8 at 128 strides [1]
   isa.io output "y" [4] "int8" as i8 at 128 strides [1]
+  // CHECK: isa.io output "h" [4] "int8" as i8 at 256 strides [1] state "cell.h"
+  isa.io output "h" [4] "int8" as i8 at 256 strides [1] state "cell.h"
   // CHECK: isa.constant dense<7> : tensor<8xi32> at 0
   isa.constant dense<7> : tensor<8xi32> at 0
   // CHECK: isa.lane_program 0 in [r0, r2] out r3 {

@@ -8,14 +8,15 @@
 
 // A contraction, an op that no lane can do, a contraction: three regions, the reason
 // on the op, the user's names at the border. The negation between the host's
-// op and the second contraction could go to either side and splits nothing.
-// CHECK: func.func private @accelerator_0(%{{.*}}: tensor<4x4xi8> {asic.name = "x"})
+// op and the second contraction could go to either side and splits nothing. State
+// stays marked where it comes in and goes out.
+// CHECK: func.func private @accelerator_0(%{{.*}}: tensor<4x4xi8> {asic.name = "x", asic.state = "cell.h"})
 // CHECK-SAME: attributes {asic.region = "accelerator"}
 // CHECK: func.func private @host_0
 // CHECK-SAME: attributes {asic.region = "host"}
 // CHECK: asic.refusal = "expected a lane operation, got 'math.ctpop'
 // CHECK: math.ctpop
-// CHECK: func.func private @accelerator_1(%{{[^,]*}}) -> (tensor<4x4xi32> {asic.name = "y"})
+// CHECK: func.func private @accelerator_1(%{{[^,]*}}) -> (tensor<4x4xi32> {asic.name = "y", asic.state = "cell.h"})
 // CHECK: linalg.fill
 // CHECK: func.func @main
 // CHECK-NEXT: %[[A:.*]] = call @accelerator_0
@@ -29,7 +30,7 @@
 // HOST: func.func @main
 // HOST-NEXT: call @host_0
 // HOST-NEXT: return
-func.func @main(%x: tensor<4x4xi8> {asic.name = "x"}) -> (tensor<4x4xi32> {asic.name = "y"}) {
+func.func @main(%x: tensor<4x4xi8> {asic.name = "x", asic.state = "cell.h"}) -> (tensor<4x4xi32> {asic.name = "y", asic.state = "cell.h"}) {
   %w = arith.constant dense<2> : tensor<4x4xi8>
   %zero = arith.constant 0 : i32
   %e = tensor.empty() : tensor<4x4xi32>
