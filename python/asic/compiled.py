@@ -14,6 +14,7 @@ import numpy as np
 from asic import _core
 from asic.errors import CompileError, ProgramError
 from asic.machine import Machine
+from asic.state import State
 from asic.structure import Structure
 from asic.tensors import Array, TensorSpec, check_input, is_torch, numpy_dtype, raw, to_torch
 
@@ -90,7 +91,10 @@ class Compiled:
     """A compiled model. Call it as the model is called.
 
     Attributes:
-        inputs, outputs: name, shape and dtype of every tensor at the border.
+        inputs, outputs: name, shape and dtype of every tensor that the user passes and
+            gets.
+        state: path of each buffer that the model writes → its value; assign to change it.
+            Every call that succeeds leaves the new values here.
         stages: phase → text of the module after it; a loaded model has "program" alone.
         target: the accelerator, None for this computer.
         source: what was compiled; None for a loaded model.
@@ -109,6 +113,7 @@ class Compiled:
         host_text: str,
         host_constants: dict[str, bytes],
         facts: Facts,
+        state: State | None = None,
         compilation: _core.Compilation | None = None,
         source: Source | None = None,
         complete: bool = True,
@@ -117,6 +122,7 @@ class Compiled:
         self.inputs = inputs
         self.outputs = outputs
         self.facts = facts
+        self.state = state or State((), (), {})
         self.structure = structure
         self.steps = steps
         self.results = results
@@ -141,14 +147,18 @@ class Compiled:
         complete: bool,
     ) -> Compiled:
         """From a native compilation that succeeded."""
-        from asic.compiler import border
+        from asic.compiler import border, check_state
 
         seconds = {"import": import_seconds, **dict(compilation.phase_seconds)}
         work = compilation.work
+        inputs, before = border(source.inputs, compilation.inputs)
+        outputs, after = border(source.outputs, compilation.outputs)
+        check_state(before, after)
         result = cls(
             target=target,
-            inputs=border(source.inputs, compilation.inputs),
-            outputs=border(source.outputs, compilation.outputs),
+            inputs=inputs,
+            outputs=outputs,
+            state=State.of(before, source),
             structure=source.structure,
             steps=tuple(
                 Step(s["function"], s["on_host"], tuple(s["inputs"]), tuple(s["outputs"]))
@@ -216,7 +226,7 @@ class Compiled:
 
         Raises:
             ProgramError: shapes, dtypes or nesting do not fit.
-            EmulatorFault: the emulated machine trapped.
+            EmulatorFault: the emulated machine trapped; the state is as before.
         """
         leaves = self.structure.flatten(args, kwargs, len(self.inputs))
         outputs = self.run_flat(leaves)
@@ -224,8 +234,15 @@ class Compiled:
             return self.structure.unflatten([to_torch(array) for array in outputs])
         return self.structure.unflatten(outputs)
 
+    def reset_state(self) -> None:
+        """Gives every buffer the value that it had when the model was compiled."""
+        self.state.reset()
+
     def run_flat(self, leaves: list[Any]) -> list[Array]:
-        """Runs the model on its flattened inputs; returns its flattened outputs."""
+        """Runs the model on its flattened inputs; returns its flattened outputs.
+
+        The state changes when all of it has run.
+        """
         values = self._bind(leaves)
         for step in self.steps:
             arrays = [values[number] for number in step.inputs]
@@ -234,10 +251,21 @@ class Compiled:
             else:
                 made = self._machines[step.function].run(arrays)
             values.update(zip(step.outputs, made, strict=True))
-        return [
+        specs = (*self.outputs, *self.state.specs.values())
+        results = [
             np.asarray(values[number], order="C").reshape(spec.shape).astype(spec.numpy, copy=False)
-            for number, spec in zip(self.results, self.outputs, strict=True)
+            for number, spec in zip(self.results, specs, strict=True)
         ]
+        count = len(self.outputs)
+        arguments = len(self.inputs) + len(self.state)
+        self.state.replace(
+            [
+                # Memory of the caller, now or before, is not the state's.
+                array.copy() if number < arguments or self.results.count(number) > 1 else array
+                for number, array in zip(self.results[count:], results[count:], strict=True)
+            ]
+        )
+        return results[:count]
 
     def _expect_complete(self) -> None:
         if not self._complete:
@@ -250,10 +278,8 @@ class Compiled:
         self._expect_complete()
         if len(leaves) != len(self.inputs):
             raise ProgramError(f"expected {len(self.inputs)} inputs, got {len(leaves)}")
-        return {
-            number: check_input(leaf, spec)
-            for number, (leaf, spec) in enumerate(zip(leaves, self.inputs, strict=True))
-        }
+        given = [check_input(leaf, spec) for leaf, spec in zip(leaves, self.inputs, strict=True)]
+        return dict(enumerate([*given, *self.state.values()]))
 
     def _run_host(self, function: str, arrays: list[Array]) -> list[Array]:
         assert self._host is not None, "a host step without a host program"
@@ -287,6 +313,8 @@ class Compiled:
 
     def profile(self, *args: Any, **kwargs: Any) -> Profile:
         """Runs the model with the machine's clock and records every instruction.
+
+        The run starts from the state and leaves it as it is.
 
         Raises:
             ProgramError: as for a call.

@@ -34,7 +34,9 @@ class Source:
         weights: array of every resource that the text names.
         file_name: what messages call the text.
         structure: how inputs and outputs are nested.
-        inputs, outputs: borders as the user knows them; None: as the text says.
+        inputs, outputs: borders as the user knows them, without state; None: as the
+            text says.
+        state: path of each buffer that the model writes → its value at first.
         program: the quantised program that the text was made of, if it is one.
     """
 
@@ -44,6 +46,7 @@ class Source:
     structure: Structure = field(default_factory=Structure)
     inputs: tuple[TensorSpec, ...] | None = None
     outputs: tuple[TensorSpec, ...] | None = None
+    state: dict[str, Array] = field(default_factory=dict)
     program: Any = None
 
 
@@ -194,6 +197,7 @@ def read_model(
         structure=Structure(imported.in_spec, imported.out_spec),
         inputs=_specs(imported.inputs),
         outputs=_specs(imported.outputs),
+        state={state.path: state.initial for state in imported.state},
         program=model if _is_quantized(model) else None,
     )
 
@@ -273,13 +277,47 @@ def _weights_beside(path: Path) -> dict[str, Array]:
 
 
 def border(
-    given: tuple[TensorSpec, ...] | None, found: list[tuple[str, Any]]
-) -> tuple[TensorSpec, ...]:
-    """The importer's specs, or those that the compiler reads from the text."""
-    if given is not None:
-        return given
-    return tuple(
-        TensorSpec(name, tuple(shape), numpy_dtype(kind).name) for name, (shape, kind) in found
+    given: tuple[TensorSpec, ...] | None, found: list[tuple[str, Any, str]]
+) -> tuple[tuple[TensorSpec, ...], dict[str, TensorSpec]]:
+    """The user's tensors and the state by path, from what the compiler reads in the text.
+
+    Args:
+        given: the importer's specs of the user's tensors, if there are any.
+        found: (name, (shape, type), path of the buffer or "") in the text's order.
+    """
+    user: list[TensorSpec] = []
+    state: dict[str, TensorSpec] = {}
+    for name, (shape, kind), path in found:
+        spec = TensorSpec(name, tuple(shape), numpy_dtype(kind).name)
+        if path:
+            state[path] = spec
+        elif state:
+            raise _border_error(f"'{name}' behind the state '{next(iter(state))}'")
+        else:
+            user.append(spec)
+    return tuple(user) if given is None else given, state
+
+
+def check_state(before: dict[str, TensorSpec], after: dict[str, TensorSpec]) -> None:
+    """Every buffer comes in and goes out, in the same order and type.
+
+    Raises:
+        CompileError: the text says otherwise.
+    """
+    for path in {**before, **after}:
+        if path not in before or path not in after:
+            raise _border_error(f"only one for '{path}'")
+        if (before[path].shape, before[path].dtype) != (after[path].shape, after[path].dtype):
+            raise _border_error(f"{before[path]} and {after[path]}")
+    if list(before) != list(after):
+        raise _border_error(f"the orders {', '.join(before)} and {', '.join(after)}")
+
+
+def _border_error(found: str) -> CompileError:
+    return CompileError(
+        "expected one argument and one result of the same type for each asic.state, behind "
+        f"the user's and in the same order, got {found}; correct the attributes of @main",
+        phase="import",
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from asic import _core
 from asic.errors import EmulatorFault, ProgramError
-from asic.tensors import Array
+from asic.tensors import Array, numpy_dtype
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ class Machine:
         described = self._native.describe()
         self._program_bytes = int(described["text_bytes"])
         self._inputs = [entry["name"] for entry in described["io"]["inputs"]]
+        self._dtypes = [numpy_dtype(entry["dtype"]) for entry in described["io"]["inputs"]]
         self._outputs = [entry["name"] for entry in described["io"]["outputs"]]
 
     def run(self, arrays: list[Array], *, check: bool = False) -> list[Array]:
@@ -89,6 +90,11 @@ class Machine:
         return str(self._native.disassemble())
 
     def _run(self, arrays: list[Array], **options: Any) -> dict[str, Any]:
+        # The compiler's integers have no sign, so that its names for them are signed.
+        arrays = [
+            array.view(dtype) if array.dtype.kind == "u" and dtype.kind == "i" else array
+            for array, dtype in zip(arrays, self._dtypes, strict=True)
+        ]
         inputs = dict(zip(self._inputs, arrays, strict=True))
         try:
             result: dict[str, Any] = self._native.run(inputs, **options)

@@ -48,6 +48,7 @@ class Report:
                 "sram_peak_bytes": max((t.sram_peak_bytes for t in timings), default=0),
                 "program_bytes": sum(t.program_bytes for t in timings),
                 "weights_bytes": facts.weights_bytes,
+                "state_bytes": compiled.state.nbytes,
                 "energy_uj": _total([t.energy_uj for t in timings]),
                 "engines": _engines(timings),
                 "layers": [dict(layer) for t in timings for layer in t.layers],
@@ -96,7 +97,7 @@ class Report:
             table.add_row("MAC utilisation", f"{v['mac_utilization']:.1%}")
         if v["macs"]:
             table.add_row("multiply-accumulates", f"{v['macs']:,}")
-        for key in ("dram_read", "dram_write", "sram_peak", "program", "weights"):
+        for key in ("dram_read", "dram_write", "sram_peak", "program", "weights", "state"):
             if v[f"{key}_bytes"]:
                 table.add_row(key.replace("_", " "), _bytes(v[f"{key}_bytes"]))
         if v["energy_uj"] is not None:

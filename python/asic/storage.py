@@ -3,8 +3,9 @@
 
 A model that runs on the accelerator alone is a program container, which `asic-run` takes
 too; names, nesting and report data are an extra part of its metadata. A model with host
-parts, or with several programs, is a zip archive of containers, the host functions as
-MLIR text and their constants.
+parts, with several programs or with state is a zip archive of containers, the host
+functions as MLIR text, their constants, and the state: its first values and, where they
+differ, its values at the time.
 """
 
 from __future__ import annotations
@@ -20,16 +21,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
+
 from asic import _core
 from asic.compiled import Compiled, Facts, Step
 from asic.errors import AsicError, ProgramError
+from asic.state import State
 from asic.structure import Structure
-from asic.tensors import TensorSpec
+from asic.tensors import TensorSpec, raw
 
 #: Version of the manifest that this module writes and the newest that it reads.
 VERSION = 1
 _MANIFEST = "manifest.json"
 _HOST = "host.mlir"
+_INITIAL = "state/initial/"
+_CURRENT = "state/current/"
 #: Key of the manifest in a container's metadata.
 _KEY = "python"
 
@@ -37,7 +43,7 @@ _KEY = "python"
 def save(compiled: Compiled, path: str | os.PathLike[str]) -> None:
     """Writes `compiled`; see `Compiled.save`."""
     manifest = _manifest(compiled)
-    if len(compiled.programs) == 1 and not compiled.host_text:
+    if len(compiled.programs) == 1 and not compiled.host_text and not compiled.state:
         (program,) = compiled.programs.values()
         data = _core.program_with_extra(program, _KEY, json.dumps(manifest))
     else:
@@ -80,6 +86,7 @@ def _manifest(compiled: Compiled) -> dict[str, Any]:
         "target": None if compiled.target is None else compiled.target.canonical_json,
         "inputs": [dataclasses.asdict(spec) for spec in compiled.inputs],
         "outputs": [dataclasses.asdict(spec) for spec in compiled.outputs],
+        "state": {path: dataclasses.asdict(spec) for path, spec in compiled.state.specs.items()},
         "structure": compiled.structure.to_json(),
         "steps": [dataclasses.asdict(step) for step in compiled.steps],
         "results": list(compiled.results),
@@ -93,6 +100,8 @@ def _from_manifest(
     programs: dict[str, bytes],
     host_text: str,
     host_constants: dict[str, bytes],
+    initial: dict[str, bytes],
+    current: dict[str, bytes],
 ) -> Compiled:
     from asic.target import Target
 
@@ -118,7 +127,21 @@ def _from_manifest(
         host_text=host_text,
         host_constants=host_constants,
         facts=Facts(**facts),
+        state=_state(manifest.get("state", {}), initial, current),
     )
+
+
+def _state(
+    entries: dict[str, dict[str, Any]], initial: dict[str, bytes], current: dict[str, bytes]
+) -> State:
+    specs = dict(zip(entries, _specs(list(entries.values())), strict=True))
+
+    def array(path: str, data: bytes) -> Any:
+        return np.frombuffer(data, np.uint8).view(specs[path].numpy).reshape(specs[path].shape)
+
+    state = State(tuple(specs), tuple(specs.values()), {p: array(p, initial[p]) for p in specs})
+    state.update({path: array(path, data) for path, data in current.items()})
+    return state
 
 
 def _specs(entries: list[dict[str, Any]]) -> tuple[TensorSpec, ...]:
@@ -134,10 +157,18 @@ def _archive(compiled: Compiled, manifest: dict[str, Any]) -> bytes:
         parts[_HOST] = compiled.host_text.encode()
     for name, constant in sorted(compiled.host_constants.items()):
         parts[f"constants/{name}"] = constant
+    for path, array in compiled.state.initial.items():
+        parts[f"{_INITIAL}{path}"] = raw(array).tobytes()
+        if (now := raw(compiled.state[path]).tobytes()) != parts[f"{_INITIAL}{path}"]:
+            parts[f"{_CURRENT}{path}"] = now
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, data in parts.items():
-            archive.writestr(zipfile.ZipInfo(name), data)
+            # State is mostly zeros; programs and weights do not get smaller.
+            packed = name.startswith((_INITIAL, _CURRENT))
+            archive.writestr(
+                zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED
+            )
     return buffer.getvalue()
 
 
@@ -156,7 +187,9 @@ def _from_archive(data: bytes) -> Compiled:
 
         programs = below("programs/")
         host_text = archive.read(_HOST).decode() if _HOST in names else ""
-        return _from_manifest(manifest, programs, host_text, below("constants/"))
+        return _from_manifest(
+            manifest, programs, host_text, below("constants/"), below(_INITIAL), below(_CURRENT)
+        )
 
 
 def _from_container(data: bytes) -> Compiled:
@@ -169,7 +202,7 @@ def _from_container(data: bytes) -> Compiled:
         )
     manifest = extra[_KEY]
     (name,) = manifest["programs"]
-    return _from_manifest(manifest, {name: data}, "", {})
+    return _from_manifest(manifest, {name: data}, "", {}, {}, {})
 
 
 @contextlib.contextmanager

@@ -90,7 +90,7 @@ def to_torch(array: Array) -> Any:
     return torch.from_numpy(array)
 
 
-def check_input(value: Any, spec: TensorSpec) -> Array:
+def check_input(value: Any, spec: TensorSpec, kind: str = "input") -> Array:
     """`value` as a contiguous array of exactly the shape and dtype of `spec`.
 
     Raises:
@@ -99,12 +99,12 @@ def check_input(value: Any, spec: TensorSpec) -> Array:
     array = to_array(value)
     if array.dtype != spec.numpy:
         raise ProgramError(
-            f"expected {spec.dtype} for input '{spec.name}', got {array.dtype.name}; "
+            f"expected {spec.dtype} for {kind} '{spec.name}', got {array.dtype.name}; "
             f"convert it first"
         )
     if array.shape != spec.shape:
         raise ProgramError(
-            f"expected shape {list(spec.shape)} for input '{spec.name}', got "
+            f"expected shape {list(spec.shape)} for {kind} '{spec.name}', got "
             f"{list(array.shape)}; the program was compiled for one shape"
         )
     return np.asarray(array, order="C")

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from asic.compiled import Compiled
 from asic.errors import ProgramError
-from asic.tensors import Array, to_array
+from asic.tensors import Array, to_array, to_torch
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,8 @@ def verify(
 
     Args:
         compiled: the model.
-        data: iterable of input tuples.
+        data: iterable of input tuples. A model with state sees them in this order, from
+            its state; its buffers are compared too, and are as before afterwards.
         reference: what is right: a PyTorch model or another `Compiled`. None takes the
             model compiled for this computer and, for a quantised one, the exact integer
             reference in PyTorch.
@@ -98,17 +100,19 @@ def verify(
     relative = 0.01 if kind == "mixed" and atol is None else 0.0
     atol = default if atol is None else atol
     error, signal, first = 0.0, 0.0, None
-    for number, args in enumerate(samples):
-        actual = _leaves(compiled(*args))
-        for title, call in references.items():
-            expected = _leaves(_call(call, args))
-            if len(expected) != len(actual):
-                raise ProgramError(f"expected {len(expected)} outputs, got {len(actual)}")
-            for name, want, got in zip(compiled.output_names, expected, actual, strict=True):
-                error += float(np.sum((want.astype(np.float64) - got.astype(np.float64)) ** 2))
-                signal += float(np.sum(want.astype(np.float64) ** 2))
-                bound = atol + relative * _magnitude(want)
-                first = first or _compare(title, number, name, want, got, rtol, bound)
+    names = [*compiled.output_names, *compiled.state]
+    with _from_same_state(compiled, references.values()):
+        for number, args in enumerate(samples):
+            actual = [*_leaves(compiled(*args)), *compiled.state.values()]
+            for title, call in references.items():
+                expected = [*_leaves(_call(call, args)), *_state_of(call, compiled.state).values()]
+                if len(expected) != len(actual):
+                    raise ProgramError(f"expected {len(expected)} outputs, got {len(actual)}")
+                for name, want, got in zip(names, expected, actual, strict=True):
+                    error += float(np.sum((want.astype(np.float64) - got.astype(np.float64)) ** 2))
+                    signal += float(np.sum(want.astype(np.float64) ** 2))
+                    bound = atol + relative * _magnitude(want)
+                    first = first or _compare(title, number, name, want, got, rtol, bound)
     sqnr = 10 * np.log10(signal / error) if error > 0 and signal > 0 else float("inf")
     outcome = Verification(len(samples), tuple(references), first, float(sqnr))
     print(outcome)
@@ -141,6 +145,54 @@ def _references(compiled: Compiled) -> dict[str, Callable[..., Any]]:
         rounding = compiled.target.requant.default if compiled.target else "sr"
         references["PyTorch integers"] = Reference(compiled.source.program, rounding)
     return references
+
+
+def _tensors(reference: Any) -> dict[str, Any]:
+    """Tensors of a PyTorch model or of the integer reference, by path."""
+    if isinstance(getattr(reference, "state", None), dict):
+        return dict(reference.state)
+    if hasattr(reference, "named_buffers"):
+        return {**dict(reference.named_parameters()), **dict(reference.named_buffers())}
+    return {}
+
+
+def _state_of(reference: Any, paths: Iterable[str]) -> dict[str, Array]:
+    """Values of the buffers with these paths.
+
+    Raises:
+        ProgramError: the reference does not have them.
+    """
+    tensors = reference.state if isinstance(reference, Compiled) else _tensors(reference)
+    for path in paths:
+        if path not in tensors:
+            raise ProgramError(
+                f"expected a reference with the state '{path}', got none there; pass the "
+                "module that was compiled"
+            )
+    return {path: to_array(tensors[path]).copy() for path in paths}
+
+
+def _set_state(reference: Any, values: dict[str, Array]) -> None:
+    if isinstance(reference, Compiled):
+        reference.state.update(values)
+        return
+    tensors = _tensors(reference)
+    for path, value in values.items():
+        tensors[path].data.copy_(to_torch(value.copy()))
+
+
+@contextmanager
+def _from_same_state(compiled: Compiled, references: Iterable[Any]) -> Iterator[None]:
+    """Starts everybody from the compiled model's state; puts everything back afterwards."""
+    holders = [compiled, *references] if compiled.state else []
+    before = [_state_of(holder, compiled.state) for holder in holders]
+    try:
+        for holder in holders:
+            _set_state(holder, before[0])
+        yield
+    finally:
+        for holder, values in zip(holders, before, strict=True):
+            _set_state(holder, values)
 
 
 def _call(reference: Callable[..., Any], args: tuple[Any, ...]) -> Any:

@@ -5,8 +5,11 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 import traceback
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ import torch
 from torch.export import ExportedProgram
 
 from asic.errors import CompileError
+from asic.frontend.attributes import followed
 
 _TRAINING = (
     torch.nn.modules.batchnorm._BatchNorm,
@@ -69,14 +73,77 @@ def export(
 ) -> ExportedProgram:
     """`torch.export.export` whose failures are `CompileError`s about the user's source."""
     try:
-        with torch.no_grad(), warnings.catch_warnings():
-            # nn.LSTM keeps a list of its own weights, which is of no consequence here.
-            warnings.filterwarnings("ignore", ".*tensor attributes? self", UserWarning)
-            return torch.export.export(
+        with torch.no_grad(), quiet(), followed(model) as assigned:
+            program = torch.export.export(
                 model, args, kwargs or {}, dynamic_shapes=dynamic_shapes, strict=False
             )
+    except CompileError:
+        raise
     except Exception as problem:
         raise _export_error(problem) from problem
+    read = set(program.graph_signature.inputs_to_lifted_tensor_constants.values())
+    for name in sorted(assigned & read):
+        raise _unregistered(name)
+    if assigned:
+        warnings.warn(
+            f"forward assigns tensors to the attributes {', '.join(sorted(assigned))}, which are "
+            "no buffers; the compiled model does not keep them",
+            stacklevel=2,
+        )
+    return program
+
+
+def decompose(program: ExportedProgram, table: dict[Any, Callable[..., Any]]) -> ExportedProgram:
+    """`run_decompositions`: a functional program of fewer ops.
+
+    Raises:
+        CompileError: the program writes to a tensor that is no buffer, or to one that
+            has two names.
+    """
+    try:
+        with torch.no_grad(), quiet():
+            return program.run_decompositions(table)  # type: ignore[no-any-return]
+    except RuntimeError as problem:
+        constant = re.match(r"Constant (\S+) is mutated", str(problem))
+        if constant:
+            raise _unregistered(constant[1]) from None
+        raise _export_error(problem) from problem
+    except AssertionError as problem:
+        names = _same_memory({**program.state_dict, **program.constants})
+        if names:
+            raise error(
+                "expected written buffers of their own, got "
+                f"'{names[0]}' and '{names[1]}' in one memory; register the buffer once, or "
+                "clone() it"
+            ) from problem
+        raise _export_error(problem) from problem
+
+
+def _unregistered(name: str) -> CompileError:
+    return error(
+        f"expected state in registered buffers, got a model that writes to its attribute "
+        f"'{name}'; register it with register_buffer('{name.rpartition('.')[2]}', tensor)"
+    )
+
+
+def _same_memory(state: dict[str, Any]) -> tuple[str, str] | None:
+    """Names of two tensors that share their memory, if there are any."""
+    seen: dict[int, str] = {}
+    for name, tensor in state.items():
+        if isinstance(tensor, torch.Tensor) and tensor.numel():
+            first = seen.setdefault(tensor.untyped_storage().data_ptr(), name)
+            if first != name:
+                return first, name
+    return None
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Hides what torch says about itself."""
+    with warnings.catch_warnings():
+        # It copies its own tree specs in a way that it advises against.
+        warnings.filterwarnings("ignore", ".*isinstance.treespec, LeafSpec", FutureWarning)
+        yield
 
 
 def _load(path: Path) -> ExportedProgram:

@@ -39,11 +39,21 @@ def attribute(module: torch.nn.Module, target: str) -> Any:
 
 
 def constant(module: GraphModule, node: Any) -> torch.Tensor | None:
-    """The tensor that `node` reads, if it is a `get_attr` of one."""
-    if not isinstance(node, Node) or node.op != "get_attr":
+    """The tensor that `node` reads, if it is a `get_attr` of one that nobody writes."""
+    if not isinstance(node, Node) or node.op != "get_attr" or is_written(node):
         return None
     value = attribute(module, str(node.target))
     return value.detach() if isinstance(value, torch.Tensor) else None
+
+
+def is_written(node: Node) -> bool:
+    """Whether the graph writes to what `node` reads: it is state, not a constant."""
+    return any(mutates(user) and user.args[0] is node for user in node.users)
+
+
+def mutates(node: Node) -> bool:
+    """Whether a call writes to one of its arguments."""
+    return isinstance(node.target, torch._ops.OpOverload) and node.target._schema.is_mutable
 
 
 def add_constant(module: GraphModule, name: str, value: torch.Tensor, before: Node) -> Node:
@@ -177,18 +187,11 @@ def fold_constants(module: GraphModule, limit: int = FOLD_LIMIT) -> None:
     """Computes every node that depends on constants only.
 
     Dequantisation is never folded, results above `limit` elements are not stored, and
-    attributes that the graph writes to are not constant.
+    state is not constant.
     """
-    written = {
-        argument
-        for node in module.graph.nodes
-        if _mutates(node)
-        for argument in node.all_input_nodes
-        if argument.op == "get_attr"
-    }
     values: dict[Node, Any] = {}
     for node in module.graph.nodes:
-        if node.op == "get_attr" and node not in written:
+        if node.op == "get_attr":
             value = constant(module, node)
             if value is not None:
                 values[node] = value
@@ -204,10 +207,6 @@ def fold_constants(module: GraphModule, limit: int = FOLD_LIMIT) -> None:
             new.meta = dict(node.meta)
             node.replace_all_uses_with(new)
     module.graph.eliminate_dead_code()
-
-
-def _mutates(node: Node) -> bool:
-    return isinstance(node.target, torch._ops.OpOverload) and node.target._schema.is_mutable
 
 
 def _evaluate(node: Node, values: dict[Node, Any], limit: int) -> Any:

@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch.export import ExportedProgram
-from torch.export.graph_signature import OutputKind
-from torch.fx.experimental.symbolic_shapes import free_unbacked_symbols
 from torch.utils import _pytree as pytree
 from torch_mlir import ir
 from torch_mlir.dialects import torch as torch_dialect
@@ -20,12 +18,21 @@ from torch_mlir.extras.fx_importer import ContextCache, FxImporter
 
 from asic.frontend import fold
 from asic.frontend.bias import integer_biases
+from asic.frontend.borders import (
+    TensorInfo,
+    input_infos,
+    name_borders,
+    output_infos,
+    symbol_ranges,
+)
+from asic.frontend.checks import check
 from asic.frontend.composites import CompositeImporter, without_composites
 from asic.frontend.decompose import layers, recover_linear
-from asic.frontend.export import capture, error, export
-from asic.frontend.locations import Source, module_path, source_of
+from asic.frontend.export import capture, decompose, error, export
+from asic.frontend.locations import Source, source_of
+from asic.frontend.naming import resource_names
 from asic.frontend.pipeline import lower_to_linalg
-from asic.frontend.schema import argument
+from asic.frontend.state import StateInfo, check_writes, explicit, functional, separate_updates
 from asic.frontend.weights import WeightHooks, to_numpy
 
 #: Blobs in text start with their alignment, as four little-endian bytes.
@@ -34,15 +41,6 @@ _ALIGNMENT = "40000000"
 _NORMALIZED = "asic.normalized"
 
 _RESOURCE = re.compile(r'dense_resource<"?([^">]+)"?>')
-
-
-@dataclass(frozen=True)
-class TensorInfo:
-    """Name, shape and dtype of one input or output; a dimension is None when dynamic."""
-
-    name: str
-    shape: tuple[int | None, ...]
-    dtype: str
 
 
 @dataclass(frozen=True)
@@ -59,6 +57,8 @@ class Imported:
         out_spec: pytree that the outputs are put back into.
         sources: module path → file and line of the first op traced in that module.
         ranges: bounds of each dynamic dimension's symbol, (low, high).
+        state: buffers that the model writes, in the order of `@main`'s arguments and
+            results behind the user's.
     """
 
     mlir: str
@@ -69,6 +69,7 @@ class Imported:
     out_spec: pytree.TreeSpec
     sources: dict[str, Source]
     ranges: dict[str, tuple[int, int]]
+    state: tuple[StateInfo, ...] = ()
 
     @property
     def input_names(self) -> tuple[str, ...]:
@@ -125,10 +126,7 @@ def import_model(
         dynamic_shapes = None
     if not is_normalized(program):
         program = normalize(program, args, kwargs, dynamic_shapes)
-    _check_sizes(program)
-    _check_dtypes(program, source_root)
-    _check_data_dependence(program, source_root)
-    _check_determinism(program, source_root)
+    check(program, source_root)
     return _to_linalg(program, source_root)
 
 
@@ -138,21 +136,24 @@ def normalize(
     kwargs: dict[str, Any],
     dynamic_shapes: Any = None,
 ) -> ExportedProgram:
-    """Folds batch norm and constants and removes mutation; ops stay ATen's own."""
+    """Folds batch norm and constants and makes writes results; ops stay ATen's own."""
     if program.range_constraints and dynamic_shapes is None:
         # The guards are in the graph already; a second trace would specialise them.
-        return program.run_decompositions({})  # type: ignore[no-any-return]
+        program = decompose(program, {})
+        check_writes(program)
+        return program
     with torch.no_grad():
-        functional = program.run_decompositions(layers())
-        _check_state(functional)
-        module = functional.module()
+        program = decompose(program, layers())
+        check_writes(program)
+        module = program.module()
+        separate_updates(module)
         fold.drop_assertions(module)
         fold.fold_batch_norm(module)
         recover_linear(module)
         fold.fold_constants(module)
         integer_biases(module)
         fold.drop_unused(module)
-        return mark_normalized(export(module, args, kwargs, dynamic_shapes))
+        return mark_normalized(functional(export(module, args, kwargs, dynamic_shapes)))
 
 
 def mark_normalized(program: ExportedProgram) -> ExportedProgram:
@@ -164,80 +165,6 @@ def mark_normalized(program: ExportedProgram) -> ExportedProgram:
 def is_normalized(program: ExportedProgram) -> bool:
     """Whether the program comes from `normalize`, or is as good as that."""
     return bool(program.graph_module.meta.get(_NORMALIZED))
-
-
-def _check_state(program: ExportedProgram) -> None:
-    """Refuses models that write to their buffers or inputs."""
-    signature = program.graph_signature
-    for kind, written in (
-        ("buffer", signature.buffers_to_mutate),
-        ("input", signature.user_inputs_to_mutate),
-    ):
-        if written:
-            name = next(iter(written.values()))
-            raise error(
-                f"expected a model without side effects, got one that writes to {kind} "
-                f"'{name}'; take the state as an input and return its new value"
-            )
-
-
-def _check_sizes(program: ExportedProgram) -> None:
-    """Refuses inputs without elements."""
-    for info in _inputs(program):
-        if 0 in info.shape:
-            raise error(
-                f"expected inputs with elements, got shape {info.shape} for '{info.name}'; "
-                "pass an example of the size that the model is to be compiled for"
-            )
-
-
-def _check_dtypes(program: ExportedProgram, root: str | None) -> None:
-    """Refuses element types that no later phase has."""
-    for node in program.graph.nodes:
-        value = node.meta.get("val")
-        if not isinstance(value, torch.Tensor):
-            continue
-        if value.dtype in (torch.float64, torch.complex32, torch.complex64, torch.complex128):
-            raise error(
-                f"expected tensors of at most 32-bit real floats, got {value.dtype} "
-                f"'{node.name}' at {source_of(node, root)}; convert the model and its "
-                "inputs with .float()"
-            )
-
-
-def _check_data_dependence(program: ExportedProgram, root: str | None) -> None:
-    """Refuses tensors whose shape is known only when the model runs."""
-    for node in program.graph.nodes:
-        value = node.meta.get("val")
-        if isinstance(value, torch.Tensor) and free_unbacked_symbols(value):
-            shape = ", ".join(str(extent) for extent in value.shape)
-            raise error(
-                f"expected shapes that follow from the inputs' shapes, got [{shape}] of "
-                f"'{node.name}' at {source_of(node, root)}, which depends on values; select "
-                "with torch.where or a mask instead, or keep that part outside the compiled "
-                "model"
-            )
-
-
-def _check_determinism(program: ExportedProgram, root: str | None) -> None:
-    """Refuses random numbers: nothing could be equal to anything."""
-    for node in program.graph.nodes:
-        is_random = torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ())
-        if is_random and node.users and not _is_idle_dropout(node):
-            raise error(
-                f"expected a deterministic model, got {node.target} at "
-                f"{source_of(node, root)}; pass random tensors as inputs"
-            )
-
-
-def _is_idle_dropout(node: torch.fx.Node) -> bool:
-    """Whether the op is random only by a dropout that is switched off."""
-    names = {argument.name for argument in node.target._schema.arguments}  # type: ignore[union-attr]
-    if "dropout_p" in names:
-        return not argument(node, "dropout_p")
-    if "train" in names:
-        return not argument(node, "train") or not argument(node, "p")
-    return False
 
 
 class _Locations(ContextCache):  # type: ignore[misc]
@@ -273,25 +200,25 @@ class _Importer(FxImporter):  # type: ignore[misc]
 
 
 def _to_linalg(program: ExportedProgram, root: str | None) -> Imported:
-    names, inline = _resource_names(program)
-    with torch.no_grad():
-        table = {**get_decomposition_table(), **layers()}
-        program = program.run_decompositions(without_composites(table))
+    names, inline = resource_names(program)
+    table = {**get_decomposition_table(), **layers()}
+    program = decompose(program, without_composites(table))
+    inputs, outputs = input_infos(program), output_infos(program)
+    view, state = explicit(program, frozenset(i.name for i in (*inputs, *outputs)))
     hooks = WeightHooks(program, names, inline)
     context = ir.Context()
     torch_dialect.register_dialect(context)
     importer = _Importer(context, hooks, root)
     try:
-        importer.import_program(program, func_name="main")
+        importer.import_program(view, func_name="main")
     except (NotImplementedError, TypeError, KeyError, AssertionError) as problem:
         raise error(
             f"cannot import the traced program: {problem}; keep that part outside the "
             "compiled model",
             repr(problem),
         ) from problem
-    inputs, outputs = _inputs(program), _outputs(program)
     lower_to_linalg(importer.module, context)
-    _name_arguments(importer.module, inputs, outputs)
+    name_borders(importer.module, inputs, outputs, [(s.path, s.tensor) for s in state])
     text = importer.module.operation.get_asm(enable_debug_info=True)
     kept = set(_RESOURCE.findall(text))
     weights = {n: to_numpy(t) for n, t in hooks.used.items() if n in kept}
@@ -303,151 +230,9 @@ def _to_linalg(program: ExportedProgram, root: str | None) -> Imported:
         in_spec=program.call_spec.in_spec,
         out_spec=program.call_spec.out_spec,
         sources=_sources(program, root),
-        ranges=_ranges(program),
+        ranges=symbol_ranges(program),
+        state=state,
     )
-
-
-def _ranges(program: ExportedProgram) -> dict[str, tuple[int, int]]:
-    """Bounds of the symbols in the shapes of the inputs.
-
-    An example input that is a view of a larger tensor leaves symbols of that tensor
-    behind, without bounds; they are nobody's dimension.
-    """
-    values = (node.meta.get("val") for node in program.graph.nodes if node.op == "placeholder")
-    sizes: list[Any] = [size for v in values if isinstance(v, torch.Tensor) for size in v.shape]
-    symbols = {
-        symbol
-        for size in sizes
-        if isinstance(size, torch.SymInt)
-        for symbol in size.node.expr.free_symbols
-    }
-    limit = 2**63 - 1
-    return {
-        str(symbol): (int(bounds.lower), limit if bounds.upper > limit else int(bounds.upper))
-        for symbol, bounds in program.range_constraints.items()
-        if symbol in symbols
-    }
-
-
-def _name_arguments(
-    module: Any, inputs: tuple[TensorInfo, ...], outputs: tuple[TensorInfo, ...]
-) -> None:
-    """Gives `@main`'s arguments and results their names, as `asic.name`."""
-    main = next(op for op in module.body.operations if op.name.value == "main")
-    context = module.context
-
-    def named(infos: tuple[TensorInfo, ...]) -> ir.ArrayAttr:
-        names = [{"asic.name": ir.StringAttr.get(i.name, context=context)} for i in infos]
-        return ir.ArrayAttr.get(
-            [ir.DictAttr.get(n, context=context) for n in names], context=context
-        )
-
-    main.attributes["arg_attrs"] = named(inputs)
-    main.attributes["res_attrs"] = named(outputs)
-    for value, info in zip(main.arguments, inputs, strict=True):
-        value.set_location(ir.Location.name(info.name, context=context))
-
-
-def _resource_names(
-    program: ExportedProgram,
-) -> tuple[dict[str, str], frozenset[str]]:
-    """Readable names for generated state keys, and the keys that stay in the text.
-
-    Quantisers and folding name their constants `_frozen_param3`; the name here is the
-    module path of the reader and the role it plays there, "layer1.0.conv1.weight".
-    """
-    signature = program.graph_signature
-    targets = {
-        **signature.inputs_to_parameters,
-        **signature.inputs_to_buffers,
-        **signature.inputs_to_lifted_tensor_constants,
-    }
-    taken = {targets[n.name] for n in program.graph.nodes if n.name in targets and n.users}
-    names: dict[str, str] = {}
-    inline: set[str] = set()
-    for node in program.graph.nodes:
-        key = targets.get(node.name) if node.op == "placeholder" else None
-        if key is None:
-            continue
-        roles = [_role(node, user) for user in node.users]
-        if any(role in ("scales", "scale", "zero_points", "zero_point") for _, role in roles):
-            inline.add(key)
-        if _is_generated(key) and roles:
-            path, role = roles[0]
-            name = f"{path}.{role}" if path else role
-            stem, count = name, 1
-            while name in taken:
-                name, count = f"{stem}.{count}", count + 1
-            taken.add(name)
-            names[key] = name
-    return names, frozenset(inline)
-
-
-def _is_generated(key: str) -> bool:
-    return (
-        key.startswith(
-            ("_frozen_param", "_scale_", "_zero_point_", "_tensor_constant", "lifted_tensor")
-        )
-        or "_folded" in key
-        or "_int32" in key
-    )
-
-
-def _role(node: torch.fx.Node, user: torch.fx.Node) -> tuple[str, str]:
-    """Module path of a reader and the name of the argument that `node` is there.
-
-    Looks through dequantisation, so that a weight is called "weight".
-    """
-    while True:
-        name = "value"
-        if isinstance(user.target, torch._ops.OpOverload):
-            for argument, value in zip(user.target._schema.arguments, user.args, strict=False):
-                if value is node:
-                    name = argument.name
-        first = bool(user.args) and user.args[0] is node
-        if first and user.users and "dequantize" in str(user.target):
-            node, user = user, next(iter(user.users))
-            continue
-        break
-    return module_path(user), name
-
-
-def _info(name: str, node: torch.fx.Node) -> TensorInfo:
-    value = node.meta["val"]
-    if not isinstance(value, torch.Tensor):
-        return TensorInfo(name, (), str(type(value).__name__))
-    shape = tuple(d if isinstance(d, int) else None for d in value.shape)
-    return TensorInfo(name, shape, str(value.dtype).removeprefix("torch."))
-
-
-def _inputs(program: ExportedProgram) -> tuple[TensorInfo, ...]:
-    nodes = {n.name: n for n in program.graph.nodes if n.op == "placeholder"}
-    return tuple(_info(str(n), nodes[str(n)]) for n in program.graph_signature.user_inputs)
-
-
-def _outputs(program: ExportedProgram) -> tuple[TensorInfo, ...]:
-    nodes = {n.name: n for n in program.graph.nodes}
-    specs = [s for s in program.graph_signature.output_specs if s.kind == OutputKind.USER_OUTPUT]
-    tree = pytree.tree_unflatten(list(range(len(specs))), program.call_spec.out_spec)
-    paths, _ = pytree.tree_flatten_with_path(tree)
-    result = []
-    for (path, _), spec in zip(paths, specs, strict=True):
-        name = getattr(spec.arg, "name", "")
-        if name not in nodes:
-            raise error("expected every output to be a tensor, got a constant; return tensors only")
-        result.append(_info(_output_name(path, len(specs)), nodes[name]))
-    return tuple(result)
-
-
-def _output_name(path: tuple[Any, ...], count: int) -> str:
-    """Gives "logits" for a dict entry, "output0" for a tuple element, "output" for a tensor."""
-    if not path:
-        return "output"
-    parts = [str(getattr(p, "key", getattr(p, "idx", getattr(p, "name", p)))) for p in path]
-    name = ".".join(parts)
-    if name.isdigit():
-        return "output" if count == 1 else f"output{name}"
-    return name if not name[0].isdigit() else f"output{name}"
 
 
 def _sources(program: ExportedProgram, root: str | None) -> dict[str, Source]:

@@ -18,12 +18,14 @@ from asic.frontend.bias import integer_biases, is_contraction
 from asic.frontend.export import capture, export
 from asic.frontend.fold import constant
 from asic.frontend.importer import mark_normalized, normalize
+from asic.frontend.state import functional, hide_state, own_state, show_state
 from asic.quantization.config import Config
 from asic.quantization.observers import WeightObserver
 from asic.quantization.pt2e import convert_pt2e, prepare_pt2e
 from asic.quantization.quantizer import Quantizer
 
 _EXAMPLE = "asic_example_inputs"
+_STATE = "asic_initial_state"
 
 #: Largest bias that convert produces, in accumulator units.
 _BIAS_ROOM = 2.0**29
@@ -62,9 +64,11 @@ def prepare(
     if kwargs:
         raise _error("expected positional example inputs only; pass keyword inputs in args")
     module = normalize(program, args, {}).module()
+    state = own_state(module)
     with _quiet():
         prepared = prepare_pt2e(module, Quantizer(target, Config.of(config)))
     prepared.meta[_EXAMPLE] = args
+    prepared.meta[_STATE] = state
     return prepared  # type: ignore[no-any-return]
 
 
@@ -78,10 +82,13 @@ def convert(prepared: GraphModule) -> ExportedProgram:
     if args is None:
         raise _error("expected a model from prepare, got one without example inputs")
     _make_room_for_biases(prepared)
+    paths = hide_state(prepared)
     with _quiet():
         converted = convert_pt2e(prepared)
+    # Calibration has left its traces in the buffers.
+    show_state(converted, {path: prepared.meta[_STATE][path] for path in paths})
     integer_biases(converted)
-    return mark_normalized(export(converted, args))
+    return mark_normalized(functional(export(converted, args)))
 
 
 def _make_room_for_biases(prepared: GraphModule) -> None:

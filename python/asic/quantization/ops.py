@@ -13,6 +13,7 @@ import torch
 from torch.fx import Node
 
 from asic.frontend.bias import CONTRACTIONS, is_contraction
+from asic.frontend.fold import is_written
 from asic.frontend.schema import argument
 
 __all__ = [
@@ -51,8 +52,8 @@ CONCATS = frozenset({aten.cat.default})
 
 
 def is_constant(value: Any) -> bool:
-    """Whether a graph argument is a weight or other constant."""
-    return isinstance(value, Node) and value.op == "get_attr"
+    """Whether a graph argument is a weight or other constant; state is not."""
+    return isinstance(value, Node) and value.op == "get_attr" and not is_written(value)
 
 
 def _whole_windows(node: Node) -> bool:

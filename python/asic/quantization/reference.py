@@ -23,6 +23,7 @@ from torch.utils import _pytree as pytree
 
 from asic.errors import CompileError
 from asic.frontend.importer import is_normalized, normalize
+from asic.frontend.state import written_buffers
 from asic.quantization import numerics
 from asic.quantization.ops import (
     AVERAGES,
@@ -129,6 +130,7 @@ class Reference:
     Attributes:
         float_operations: names of the nodes that computed in float in the last run; where
             there are none the outputs are exact.
+        state: path of each buffer that the program writes → its value, kept between runs.
     """
 
     def __init__(self, program: ExportedProgram, rounding: str = "sr") -> None:
@@ -150,7 +152,10 @@ class Reference:
             **signature.inputs_to_buffers,
             **signature.inputs_to_lifted_tensor_constants,
         }
-        self._state = {node: state[key].detach() for node, key in names.items()}
+        self._constants = {node: state[key].detach() for node, key in names.items()}
+        self._written = written_buffers(program)
+        self.state = {key: state[key].detach().clone() for key in self._written}
+        self._paths = {node: key for node, key in names.items() if key in self._written}
         self._inputs = [str(name) for name in signature.user_inputs]
 
     def __call__(self, *inputs: Any, record: dict[str, Tensor] | None = None) -> Any:
@@ -161,16 +166,22 @@ class Reference:
         with torch.no_grad():
             for node in self.program.graph.nodes:
                 if node.op == "placeholder":
-                    known = self._state.get(node.name)
-                    values[node] = feeds[node.name] if known is None else known
+                    values[node] = self._placeholder(node.name, feeds)
                 elif node.op == "call_function":
                     values[node] = self._call(node, values)
                     if record is not None and "quantized_decomposed.quantize" in str(node.target):
                         record[node.name] = values[node]
                 elif node.op == "output":
                     results = [_plain(values.get(r, r)) for r in node.args[0]]
+        by_name = {node.name: value for node, value in values.items()}
+        self.state.update({p: _plain(by_name[n]).clone() for p, n in self._written.items()})
         results = results[-len(self.program.graph_signature.user_outputs) :]
         return pytree.tree_unflatten(results, self.program.call_spec.out_spec)
+
+    def _placeholder(self, name: str, feeds: dict[str, Any]) -> Any:
+        if name in self._paths:
+            return self.state[self._paths[name]]
+        return self._constants[name] if name in self._constants else feeds[name]
 
     def _call(self, node: Node, values: dict[Node, Value]) -> Value:
         """Value of one call: an integer op where the document has one, else float."""

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Inputs and outputs of a program: names, shapes, dtypes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.export import ExportedProgram
+from torch.export.graph_signature import OutputKind
+from torch.utils import _pytree as pytree
+from torch_mlir import ir
+
+from asic.frontend.export import error
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """Name, shape and dtype of one input or output; a dimension is None when dynamic."""
+
+    name: str
+    shape: tuple[int | None, ...]
+    dtype: str
+
+
+def tensor_info(name: str, node: torch.fx.Node) -> TensorInfo:
+    """What a node holds, under this name."""
+    value = node.meta["val"]
+    if not isinstance(value, torch.Tensor):
+        return TensorInfo(name, (), str(type(value).__name__))
+    shape = tuple(d if isinstance(d, int) else None for d in value.shape)
+    return TensorInfo(name, shape, str(value.dtype).removeprefix("torch."))
+
+
+def input_infos(program: ExportedProgram) -> tuple[TensorInfo, ...]:
+    """The user's inputs, named by `forward`'s parameters."""
+    nodes = {n.name: n for n in program.graph.nodes if n.op == "placeholder"}
+    return tuple(tensor_info(str(n), nodes[str(n)]) for n in program.graph_signature.user_inputs)
+
+
+def output_infos(program: ExportedProgram) -> tuple[TensorInfo, ...]:
+    """The user's outputs, named by the structure that `forward` returns."""
+    nodes = {n.name: n for n in program.graph.nodes}
+    specs = [s for s in program.graph_signature.output_specs if s.kind == OutputKind.USER_OUTPUT]
+    tree = pytree.tree_unflatten(list(range(len(specs))), program.call_spec.out_spec)
+    paths, _ = pytree.tree_flatten_with_path(tree)
+    result = []
+    for (path, _), spec in zip(paths, specs, strict=True):
+        name = getattr(spec.arg, "name", "")
+        if name not in nodes:
+            raise error("expected every output to be a tensor, got a constant; return tensors only")
+        result.append(tensor_info(_output_name(path, len(specs)), nodes[name]))
+    return tuple(result)
+
+
+def _output_name(path: tuple[Any, ...], count: int) -> str:
+    """Gives "logits" for a dict entry, "output0" for a tuple element, "output" for a tensor."""
+    if not path:
+        return "output"
+    parts = [str(getattr(p, "key", getattr(p, "idx", getattr(p, "name", p)))) for p in path]
+    name = ".".join(parts)
+    if name.isdigit():
+        return "output" if count == 1 else f"output{name}"
+    return name if not name[0].isdigit() else f"output{name}"
+
+
+def symbol_ranges(program: ExportedProgram) -> dict[str, tuple[int, int]]:
+    """Bounds of the symbols in the shapes of the inputs.
+
+    An example input that is a view of a larger tensor leaves symbols of that tensor
+    behind, without bounds; they are nobody's dimension.
+    """
+    values = (node.meta.get("val") for node in program.graph.nodes if node.op == "placeholder")
+    sizes: list[Any] = [size for v in values if isinstance(v, torch.Tensor) for size in v.shape]
+    symbols = {
+        symbol
+        for size in sizes
+        if isinstance(size, torch.SymInt)
+        for symbol in size.node.expr.free_symbols
+    }
+    limit = 2**63 - 1
+    return {
+        str(symbol): (int(bounds.lower), limit if bounds.upper > limit else int(bounds.upper))
+        for symbol, bounds in program.range_constraints.items()
+        if symbol in symbols
+    }
+
+
+def name_borders(
+    module: Any,
+    inputs: Iterable[TensorInfo],
+    outputs: Iterable[TensorInfo],
+    state: Iterable[tuple[str, TensorInfo]] = (),
+) -> None:
+    """Names `@main`'s arguments and results, as `asic.name`, and marks state.
+
+    Args:
+        module: torch-mlir's module.
+        inputs, outputs: the user's.
+        state: (path of the buffer, tensor) of the arguments and results behind them,
+            which also get `asic.state` = path.
+    """
+    main = next(op for op in module.body.operations if op.name.value == "main")
+    context, state = module.context, list(state)
+
+    def named(infos: Iterable[TensorInfo]) -> list[tuple[str, dict[str, str]]]:
+        plain = [(i.name, {"asic.name": i.name}) for i in infos]
+        kept = [(i.name, {"asic.name": i.name, "asic.state": path}) for path, i in state]
+        return [*plain, *kept]
+
+    def attribute(entries: list[tuple[str, dict[str, str]]]) -> ir.ArrayAttr:
+        with context:
+            return ir.ArrayAttr.get(
+                [
+                    ir.DictAttr.get({key: ir.StringAttr.get(text) for key, text in entry.items()})
+                    for _, entry in entries
+                ]
+            )
+
+    arguments = named(inputs)
+    main.attributes["arg_attrs"] = attribute(arguments)
+    main.attributes["res_attrs"] = attribute(named(outputs))
+    for value, (name, _) in zip(main.arguments, arguments, strict=True):
+        value.set_location(ir.Location.name(name, context=context))

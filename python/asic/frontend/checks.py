@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""What is refused before import, each with the user's line and a remedy."""
+
+from __future__ import annotations
+
+import torch
+from torch.export import ExportedProgram
+from torch.fx.experimental.symbolic_shapes import free_unbacked_symbols
+
+from asic.frontend.borders import input_infos
+from asic.frontend.export import error
+from asic.frontend.locations import source_of
+from asic.frontend.schema import argument
+
+
+def check(program: ExportedProgram, root: str | None) -> None:
+    """Every check of this file.
+
+    Raises:
+        CompileError: see the messages.
+    """
+    _check_sizes(program)
+    _check_dtypes(program, root)
+    _check_data_dependence(program, root)
+    _check_determinism(program, root)
+
+
+def _check_sizes(program: ExportedProgram) -> None:
+    """Refuses inputs without elements."""
+    for info in input_infos(program):
+        if 0 in info.shape:
+            raise error(
+                f"expected inputs with elements, got shape {info.shape} for '{info.name}'; "
+                "pass an example of the size that the model is to be compiled for"
+            )
+
+
+def _check_dtypes(program: ExportedProgram, root: str | None) -> None:
+    """Refuses element types that no later phase has."""
+    for node in program.graph.nodes:
+        value = node.meta.get("val")
+        if not isinstance(value, torch.Tensor):
+            continue
+        if value.dtype in (torch.float64, torch.complex32, torch.complex64, torch.complex128):
+            raise error(
+                f"expected tensors of at most 32-bit real floats, got {value.dtype} "
+                f"'{node.name}' at {source_of(node, root)}; convert the model and its "
+                "inputs with .float()"
+            )
+
+
+def _check_data_dependence(program: ExportedProgram, root: str | None) -> None:
+    """Refuses tensors whose shape is known only when the model runs."""
+    for node in program.graph.nodes:
+        value = node.meta.get("val")
+        if isinstance(value, torch.Tensor) and free_unbacked_symbols(value):
+            shape = ", ".join(str(extent) for extent in value.shape)
+            raise error(
+                f"expected shapes that follow from the inputs' shapes, got [{shape}] of "
+                f"'{node.name}' at {source_of(node, root)}, which depends on values; select "
+                "with torch.where or a mask instead, or keep that part outside the compiled "
+                "model"
+            )
+
+
+def _check_determinism(program: ExportedProgram, root: str | None) -> None:
+    """Refuses random numbers: nothing could be equal to anything."""
+    for node in program.graph.nodes:
+        is_random = torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ())
+        if is_random and node.users and not _is_idle_dropout(node):
+            raise error(
+                f"expected a deterministic model, got {node.target} at "
+                f"{source_of(node, root)}; pass random tensors as inputs"
+            )
+
+
+def _is_idle_dropout(node: torch.fx.Node) -> bool:
+    """Whether the op is random only by a dropout that is switched off."""
+    names = {argument.name for argument in node.target._schema.arguments}  # type: ignore[union-attr]
+    if "dropout_p" in names:
+        return not argument(node, "dropout_p")
+    if "train" in names:
+        return not argument(node, "train") or not argument(node, "p")
+    return False

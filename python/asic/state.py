@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""What a compiled model remembers from call to call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, MutableMapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from asic.errors import ProgramError
+from asic.tensors import Array, TensorSpec, check_input
+
+if TYPE_CHECKING:
+    from asic.compiler import Source
+
+
+class State(MutableMapping[str, Array]):
+    """Path of each buffer that the model writes → its value.
+
+    Reading gives an array that cannot be written to; assign a whole one instead. Shape
+    and dtype are those of the buffer. The keys are fixed.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[str],
+        specs: Sequence[TensorSpec],
+        initial: dict[str, Array],
+    ) -> None:
+        self._specs = dict(zip(paths, specs, strict=True))
+        self._initial = {path: self._checked(path, initial[path]) for path in paths}
+        self._values = dict(self._initial)
+
+    @classmethod
+    def of(cls, specs: dict[str, TensorSpec], source: Source) -> State:
+        """The state that a text declares, with the source's values.
+
+        A buffer without a value in the source starts with zeros.
+        """
+        values: dict[str, Array] = {}
+        types: list[TensorSpec] = []
+        for path, spec in specs.items():
+            if path in source.state:
+                # The text does not know unsigned integers.
+                spec = replace(spec, dtype=source.state[path].dtype.name)
+                values[path] = source.state[path]
+            else:
+                zeros = np.zeros(spec.shape, spec.numpy)
+                values[path] = source.weights.get(path, zeros)
+            types.append(spec)
+        return cls(tuple(specs), types, values)
+
+    @property
+    def specs(self) -> dict[str, TensorSpec]:
+        """Name, shape and dtype by path."""
+        return dict(self._specs)
+
+    @property
+    def initial(self) -> dict[str, Array]:
+        """The values that `reset` goes back to."""
+        return dict(self._initial)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all buffers."""
+        return sum(spec.nbytes for spec in self._specs.values())
+
+    def reset(self) -> None:
+        """Goes back to the values that the module had when it was compiled."""
+        self._values = dict(self._initial)
+
+    def replace(self, arrays: Sequence[Array]) -> None:
+        """Takes the results of a call, in order; they are not copied."""
+        for path, array in zip(self._specs, arrays, strict=True):
+            array.flags.writeable = False
+            self._values[path] = array
+
+    def __getitem__(self, path: str) -> Array:
+        self._expect(path)
+        return self._values[path]
+
+    def __setitem__(self, path: str, value: Any) -> None:
+        self._expect(path)
+        self._values[path] = self._checked(path, value)
+
+    def __delitem__(self, path: str) -> None:
+        raise ProgramError(
+            f"expected a value for the state '{path}', got a deletion; reset_state() brings "
+            "the initial values back"
+        )
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._specs)
+
+    def __len__(self) -> int:
+        return len(self._specs)
+
+    def __repr__(self) -> str:
+        return (
+            f"State({', '.join(f'{p}: {s.dtype}{list(s.shape)}' for p, s in self._specs.items())})"
+        )
+
+    def _expect(self, path: str) -> None:
+        if path not in self._specs:
+            raise KeyError(
+                f"{path!r}; the state has {', '.join(map(repr, self._specs)) or 'nothing'}"
+            )
+
+    def _checked(self, path: str, value: Any) -> Array:
+        """A copy of `value` with the shape and dtype of the buffer."""
+        array = check_input(value, self._specs[path], kind="state").copy()
+        array.flags.writeable = False
+        return array
