@@ -38,7 +38,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Compile a model for an accelerator that a file describes.",
     )
     parser.add_argument(
-        "model", help="file.py:factory (returns (model, args)), a .pt2 or a .mlir file"
+        "model", help="file.py:factory (returns (model, args)), a .pt2, .onnx or .mlir file"
     )
     parser.add_argument("-o", "--output", type=Path, help="file to write; default: standard output")
     parser.add_argument("--target", default="edge-tx1", help="preset, target file, or cpu")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import tempfile
@@ -64,9 +65,9 @@ def compile(
     """Compiles a model for an accelerator or for this computer.
 
     Args:
-        model: an `nn.Module` in eval mode, an `ExportedProgram`, the path of a `.pt2` or
+        model: an `nn.Module` in eval mode, an `ExportedProgram`, the path of a `.pt2`, `.onnx` or
             `.mlir` file, MLIR text or an MLIR module (linalg on tensors).
-        args: example inputs, needed for an `nn.Module`.
+        args: example inputs, needed for an `nn.Module` and for dynamic dimensions of ONNX.
         target: name of a preset, path of a target file, an `asic.Target`, or "cpu".
         quantize: None, "int8" or an `asic.quantization.Config`.
         calibration: iterable of input tuples for static quantisation.
@@ -170,10 +171,12 @@ def read_model(
             raise _error("expected a PyTorch model to quantise, got MLIR; quantise before export")
         return text
     if isinstance(model, (str, os.PathLike)) and Path(model).suffix == ".onnx":
-        raise _error(
-            f"expected a .pt2 or .mlir file, got {os.fspath(model)}; export the model from "
-            "PyTorch with torch.export.save"
-        )
+        if quantize is not None or calibration is not None:
+            raise _error(
+                "expected a PyTorch model to quantise, got an ONNX file; compile the "
+                "nn.Module that it was exported from"
+            )
+        return _read_onnx(Path(model), args)
     if quantize is not None:
         model = _quantized(model, args, calibration, target, quantize)
         args = None
@@ -199,6 +202,24 @@ def read_model(
         outputs=_specs(imported.outputs),
         state={state.path: state.initial for state in imported.state},
         program=model if _is_quantized(model) else None,
+    )
+
+
+def _read_onnx(path: Path, args: tuple[Any, ...] | None) -> Source:
+    try:
+        importlib.import_module("onnx")
+    except ModuleNotFoundError:
+        raise _error(
+            "expected the package 'onnx' to read ONNX files, got none; pip install asic-mlir[onnx]"
+        ) from None
+    from asic.frontend.onnx import import_onnx
+
+    imported = import_onnx(path, args)
+    return Source(
+        text=imported.mlir,
+        weights=imported.weights,
+        inputs=_specs(imported.inputs),
+        outputs=_specs(imported.outputs),
     )
 
 

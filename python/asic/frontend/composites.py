@@ -96,7 +96,16 @@ class CompositeImporter(GraphNodeImporter):  # type: ignore[misc]
             attributes["asic.op"] = ir.StringAttr.get(str(target))
             attributes["asic.results"] = _attribute([i for i, _ in results], self._cc)
             types = [self._cc.value_info_to_type(v) for _, v in results]
-        name = self._declare(loc, packet_name(target), operands, types, attributes)
+        importer = self.fx_importer
+        name = declare(
+            importer.module,
+            importer.symbol_table,
+            importer.declarations,
+            packet_name(target),
+            operands,
+            types,
+            attributes,
+        )
         call = ir.Operation.create(
             "func.call",
             results=types,
@@ -138,35 +147,41 @@ class CompositeImporter(GraphNodeImporter):  # type: ignore[misc]
         read = sorted({int(args[1]) for args in users})
         return [(index, value[index]) for index in read]
 
-    def _declare(
-        self,
-        loc: Any,
-        op: str,
-        operands: Iterable[Any],
-        results: list[Any],
-        attributes: dict[str, ir.Attribute],
-    ) -> str:
-        """Name of the declaration with these types and attributes; made when missing."""
-        inputs = [operand.type for operand in operands]
-        importer = self.fx_importer
-        registry: dict[str, str] = importer.declarations
-        key = str(
-            (
-                op,
-                sorted((k, str(v)) for k, v in attributes.items()),
-                [str(t) for t in inputs],
-                [str(t) for t in results],
-            )
+
+def declare(
+    module: Any,
+    symbols: Any,
+    registry: dict[str, str],
+    op: str,
+    operands: Iterable[Any],
+    results: list[Any],
+    attributes: dict[str, ir.Attribute],
+) -> str:
+    """Name of the declaration with these types and attributes; made when missing.
+
+    Args:
+        module, symbols: where the declaration goes, and its symbol table.
+        registry: the declarations so far.
+        op: name of the composite, "aten.gelu".
+    """
+    inputs = [operand.type for operand in operands]
+    key = str(
+        (
+            op,
+            sorted((k, str(v)) for k, v in attributes.items()),
+            [str(t) for t in inputs],
+            [str(t) for t in results],
         )
-        if key not in registry:
-            name = f"asic.{op}.{len(registry)}"
-            with ir.Location.unknown(self._c), ir.InsertionPoint(importer.module.body):
-                declaration = func.FuncOp(name, (inputs, results), visibility="private")
-                for attribute, value in attributes.items():
-                    declaration.operation.attributes[attribute] = value
-                importer.symbol_table.insert(declaration)
-            registry[key] = name
-        return registry[key]
+    )
+    if key not in registry:
+        name = f"asic.{op}.{len(registry)}"
+        with ir.Location.unknown(module.context), ir.InsertionPoint(module.body):
+            declaration = func.FuncOp(name, (inputs, results), visibility="private")
+            for attribute, value in attributes.items():
+                declaration.operation.attributes[attribute] = value
+            symbols.insert(declaration)
+        registry[key] = name
+    return registry[key]
 
 
 def _non_negative_dim(name: str, value: Any, node: torch.fx.Node) -> Any:

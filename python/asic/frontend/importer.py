@@ -53,8 +53,8 @@ class Imported:
         weights: array of every resource name in the text.
         inputs: flattened inputs, in the order of `@main`'s arguments.
         outputs: flattened outputs, in the order of `@main`'s results.
-        in_spec: pytree of (args, kwargs) that the inputs were flattened from.
-        out_spec: pytree that the outputs are put back into.
+        in_spec: pytree of (args, kwargs) that the inputs were flattened from; None: a tuple.
+        out_spec: pytree that the outputs are put back into; None: a tuple or one tensor.
         sources: module path → file and line of the first op traced in that module.
         ranges: bounds of each dynamic dimension's symbol, (low, high).
         state: buffers that the model writes, in the order of `@main`'s arguments and
@@ -65,8 +65,8 @@ class Imported:
     weights: dict[str, np.ndarray[Any, Any]]
     inputs: tuple[TensorInfo, ...]
     outputs: tuple[TensorInfo, ...]
-    in_spec: pytree.TreeSpec
-    out_spec: pytree.TreeSpec
+    in_spec: pytree.TreeSpec | None
+    out_spec: pytree.TreeSpec | None
     sources: dict[str, Source]
     ranges: dict[str, tuple[int, int]]
     state: tuple[StateInfo, ...] = ()
@@ -98,6 +98,11 @@ class Imported:
 def _key(name: str) -> str:
     """A resource's name as MLIR writes it: quoted unless it is an identifier."""
     return name if re.fullmatch(r"[A-Za-z_][\w$.]*", name) else f'"{name}"'
+
+
+def kept_resources(text: str) -> set[str]:
+    """Names of the resources that a text mentions."""
+    return set(_RESOURCE.findall(text))
 
 
 def import_model(
@@ -220,7 +225,7 @@ def _to_linalg(program: ExportedProgram, root: str | None) -> Imported:
     lower_to_linalg(importer.module, context)
     name_borders(importer.module, inputs, outputs, [(s.path, s.tensor) for s in state])
     text = importer.module.operation.get_asm(enable_debug_info=True)
-    kept = set(_RESOURCE.findall(text))
+    kept = kept_resources(text)
     weights = {n: to_numpy(t) for n, t in hooks.used.items() if n in kept}
     return Imported(
         mlir=text,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from torch_mlir import ir
@@ -56,19 +57,30 @@ def lower_to_linalg(module: Any, context: Any) -> None:
             line and module.
     """
     for passes in (_TO_BACKEND, _TO_LINALG):
-        pipeline = f"builtin.module({','.join(passes)})"
-        try:
-            with context:
-                PassManager.parse(pipeline).run(module.operation)
-        except ir.MLIRError as error:
-            raise _unsupported(module, error) from None
+        run_passes(module, context, passes, _unsupported)
     _erase(module, "cf.assert")
     with context:
         PassManager.parse(f"builtin.module({','.join(_CLEAN)})").run(module.operation)
     _check(module)
 
 
-def _walk(module: Any, visit: Any) -> None:
+def run_passes(
+    module: Any,
+    context: Any,
+    passes: Sequence[str],
+    describe_failure: Callable[[Any, Any], CompileError],
+) -> None:
+    """Runs passes over a module; `describe_failure(module, problem)` is what is raised."""
+    try:
+        with context:
+            PassManager.parse(f"builtin.module({','.join(passes)})").run(module.operation)
+    except ir.MLIRError as problem:
+        raise describe_failure(module, problem) from None
+
+
+def walk(module: Any, visit: Callable[[Any], None]) -> None:
+    """Calls `visit` for every op."""
+
     def callback(op: Any) -> Any:
         visit(op)
         return ir.WalkResult.ADVANCE
@@ -78,7 +90,7 @@ def _walk(module: Any, visit: Any) -> None:
 
 def _erase(module: Any, name: str) -> None:
     found: list[Any] = []
-    _walk(module, lambda op: found.append(op) if op.name == name else None)
+    walk(module, lambda op: found.append(op) if op.name == name else None)
     for op in found:
         op.erase()
 
@@ -88,6 +100,9 @@ def describe(location: Any) -> str:
     text = str(location)
     file = re.search(r'"([^"]+)":(\d+):\d+', text)
     name = re.search(r'loc\("([^"]*)"\(', text)
+    plain = re.fullmatch(r'loc\("([^"]*)"\)', text)
+    if plain:
+        return f"node '{plain[1]}'"
     where = f"{file[1]}:{file[2]}" if file else "unknown source"
     return f"{where} (module '{name[1]}')" if name and name[1] else where
 
@@ -101,7 +116,7 @@ def _unsupported(module: Any, error: ir.MLIRError) -> CompileError:
         name = _OP_NAME.search(diagnostic.message)
         if name and not op:
             op, where = name[1], describe(diagnostic.location)
-    if not op or op.startswith("torch.constant.") or op == "torch.operator":
+    if not op or op.startswith(("torch.constant.", "torch.vtensor.")) or op == "torch.operator":
         op, where = _first_left(module) or (op or "an op", where)
     op = op.removeprefix("torch.")
     return CompileError(
@@ -126,7 +141,7 @@ def _first_left(module: Any) -> tuple[str, str] | None:
         ):
             left.append((name, describe(op.location)))
 
-    _walk(module, visit)
+    walk(module, visit)
     return left[0] if left else None
 
 
@@ -143,7 +158,7 @@ def _check(module: Any) -> None:
             if text.startswith("tensor<") and text.endswith("xf64>"):
                 wide.append(describe(op.location))
 
-    _walk(module, visit)
+    walk(module, visit)
     if left:
         raise CompileError(
             f"cannot lower {next(iter(left))}; replace it by supported ops, or keep it "

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Composites and plain products in what torch-mlir makes of an ONNX graph.
+
+The importer of PyTorch programs keeps composites whole while it imports; here the ops of
+the torch dialect become the same calls. A product with a weight keeps two dimensions, so
+that the weight is not copied per batch.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch_mlir import ir
+
+from asic.frontend.composites import declare
+from asic.frontend.pipeline import walk
+
+_INT = "!torch.int"
+
+
+class Rewriter:
+    """Rewrites one module of the torch dialect, in place."""
+
+    def __init__(self, module: Any) -> None:
+        self._module = module
+        self._context = module.context
+        self._symbols = ir.SymbolTable(module.operation)
+        self._declared: dict[str, str] = {}
+
+    def run(self) -> None:
+        """Rewrites every op that there is a rule for."""
+        rules = {
+            "torch.aten.softmax.int": self._softmax,
+            "torch.aten.native_layer_norm": self._layer_norm,
+            "torch.aten.gelu": self._gelu,
+            "torch.aten.matmul": self._matmul,
+        }
+        found: list[Any] = []
+        walk(self._module, lambda op: found.append(op) if op.name in rules else None)
+        for op in found:
+            rules[op.name](op)
+
+    def _softmax(self, op: Any) -> None:
+        dim = _integer(op.operands[1])
+        if dim is None:
+            return
+        rank = len(_shape(op.operands[0]) or ())
+        attributes = {"dim": dim % max(rank, 1), "half_to_float": False}
+        self._call(op, "aten._softmax", "default", {"self": op.operands[0]}, attributes)
+
+    def _layer_norm(self, op: Any) -> None:
+        shape = [_integer(v) for v in op.operands[1].owner.operands]
+        epsilon = _float(op.operands[4])
+        if epsilon is None or None in shape or any(_is_used(r) for r in op.results[1:]):
+            return
+        named = dict(
+            zip(("input", "weight", "bias"), (op.operands[i] for i in (0, 2, 3)), strict=True)
+        )
+        operands = {k: v for k, v in named.items() if str(v.type) != "!torch.none"}
+        attributes = {"normalized_shape": shape, "eps": epsilon}
+        self._call(op, "aten.native_layer_norm", "default", operands, attributes)
+
+    def _gelu(self, op: Any) -> None:
+        kind = op.operands[1].owner
+        approximate = ir.StringAttr(kind.attributes["value"]).value
+        operands = {"self": op.operands[0]}
+        self._call(op, "aten.gelu", "default", operands, {"approximate": approximate})
+
+    def _call(
+        self, op: Any, name: str, overload: str, operands: dict[str, Any], scalars: dict[str, Any]
+    ) -> None:
+        """Puts a call of a composite in place of `op`, for its first result."""
+        with op.location:
+            attributes = {f"asic.{k}": _attribute(v) for k, v in scalars.items()}
+            attributes["asic.operands"] = _attribute(list(operands))
+            attributes["asic.op"] = _attribute(f"{name}.{overload}")
+            attributes["asic.results"] = _attribute([0])
+        values, types = list(operands.values()), [op.results[0].type]
+        callee = declare(
+            self._module, self._symbols, self._declared, name, values, types, attributes
+        )
+        call = ir.Operation.create(
+            "func.call",
+            results=types,
+            operands=values,
+            attributes={"callee": ir.FlatSymbolRefAttr.get(callee, context=self._context)},
+            loc=op.location,
+            ip=ir.InsertionPoint(op),
+        )
+        op.results[0].replace_all_uses_with(call.result)
+        op.erase()
+
+    def _matmul(self, op: Any) -> None:
+        """[…, k] · [k, n] with a constant: one product of two dimensions."""
+        left, right = op.operands
+        x, w = _shape(left), _shape(right)
+        if x is None or w is None or len(w) != 2 or len(x) < 3 or not _is_constant(right):
+            return
+        rows = 1
+        for extent in x[:-1]:
+            rows *= extent
+        element = str(left.type).rpartition(",")[2].removesuffix(">")
+        with op.location, ir.InsertionPoint(op):
+            flat = self._view(left, [rows, x[-1]], element)
+            product = ir.Operation.create(
+                "torch.aten.mm", results=[_type([rows, w[1]], element)], operands=[flat, right]
+            ).result
+            result = self._view(product, [*x[:-1], w[1]], element)
+        op.results[0].replace_all_uses_with(result)
+        op.erase()
+
+    def _view(self, value: Any, shape: list[int], element: str) -> Any:
+        integers = [
+            ir.Operation.create(
+                "torch.constant.int",
+                results=[ir.Type.parse(_INT)],
+                attributes={"value": ir.IntegerAttr.get(ir.IntegerType.get_signless(64), extent)},
+            ).result
+            for extent in shape
+        ]
+        sizes = ir.Operation.create(
+            "torch.prim.ListConstruct",
+            results=[ir.Type.parse(f"!torch.list<{_INT.removeprefix('!torch.')}>")],
+            operands=integers,
+        ).result
+        return ir.Operation.create(
+            "torch.aten.view", results=[_type(shape, element)], operands=[value, sizes]
+        ).result
+
+
+def _type(shape: list[int], element: str) -> Any:
+    return ir.Type.parse(f"!torch.vtensor<[{','.join(map(str, shape))}],{element}>")
+
+
+def _shape(value: Any) -> list[int] | None:
+    """Extents of a tensor of the torch dialect; None when one is not known."""
+    text = str(value.type)
+    if not text.startswith("!torch.vtensor<["):
+        return None
+    inside = text.partition("[")[2].partition("]")[0]
+    parts = inside.split(",") if inside else []
+    return None if "?" in parts else [int(part) for part in parts]
+
+
+def _is_constant(value: Any) -> bool:
+    """A literal, or one that is transposed."""
+    owner = value.owner
+    name = getattr(owner, "name", "")
+    if name in ("torch.aten.transpose.int", "torch.aten.permute", "torch.aten.t"):
+        return _is_constant(owner.operands[0])
+    return bool(name == "torch.vtensor.literal")
+
+
+def _is_used(value: Any) -> bool:
+    return any(True for _ in value.uses)
+
+
+def _integer(value: Any) -> int | None:
+    owner = value.owner
+    if getattr(owner, "name", "") != "torch.constant.int":
+        return None
+    return int(ir.IntegerAttr(owner.attributes["value"]).value)
+
+
+def _float(value: Any) -> float | None:
+    owner = value.owner
+    if getattr(owner, "name", "") != "torch.constant.float":
+        return None
+    return float(ir.FloatAttr(owner.attributes["value"]).value)
+
+
+def _attribute(value: Any) -> ir.Attribute:
+    if isinstance(value, bool):
+        return ir.BoolAttr.get(value)
+    if isinstance(value, int):
+        return ir.IntegerAttr.get(ir.IntegerType.get_signless(64), value)
+    if isinstance(value, float):
+        return ir.FloatAttr.get_f64(value)
+    if isinstance(value, list):
+        return ir.ArrayAttr.get([_attribute(v) for v in value])
+    return ir.StringAttr.get(value)
