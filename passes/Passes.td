@@ -116,12 +116,24 @@ def QuantizePass : Pass<"asic-quantize", "ModuleOp"> {
   ];
 }
 
+def ConvertWeightOnlyPass : Pass<"asic-convert-weight-only", "ModuleOp"> {
+  let summary = "let float contractions read int8 weights as they are";
+  let description = [{
+    A float contraction with a constant dequantised weight (zero point 0, one scale or one per output channel)
+    reads the integers, each exact as a float, and the scale multiplies the sum:
+    `(Σ x * q[n]) * scale[n] + bias[n]`. Only where the target has a mode of floats and int8; elsewhere the weight becomes a float constant.
+  }];
+  let dependentDialects = [
+    "arith::ArithDialect", "linalg::LinalgDialect", "tensor::TensorDialect"
+  ];
+}
+
 def LegalizeContractionsPass : Pass<"asic-legalize-contractions", "ModuleOp"> {
   let summary = "give float contractions a format of the target";
   let description = [{
     Float contractions whose operand types are no mode of the target's matrix unit get the widest float mode that
-    it has: operands are rounded to nearest even (constants now), sums stay f32. A target
-    without a float mode leaves them to the host.
+    it has: operands are rounded to nearest even (constants now), sums stay f32. With int8 weights it is the widest
+    mode of floats and int8. A target without such a mode leaves them to the host.
   }];
   let dependentDialects = [
     "arith::ArithDialect", "linalg::LinalgDialect", "tensor::TensorDialect"
@@ -149,6 +161,15 @@ def FuseElementwisePass : Pass<"asic-fuse-elementwise", "ModuleOp"> {
     to take over.
   }];
   let dependentDialects = ["linalg::LinalgDialect", "tensor::TensorDialect"];
+}
+
+def ConvertPredicatesPass : Pass<"asic-convert-predicates", "ModuleOp"> {
+  let summary = "store predicates as bytes";
+  let description = [{
+    Tensors of i1 between ops become tensors of i8 that are 0 or 1, which an accelerator can store and load; bodies
+    still compute with i1. The network's own inputs and results keep their types.
+  }];
+  let dependentDialects = ["arith::ArithDialect", "linalg::LinalgDialect"];
 }
 
 def VerifyQuantizePass : Pass<"asic-verify-quantize", "ModuleOp"> {

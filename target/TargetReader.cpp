@@ -523,10 +523,13 @@ private:
     auto name = [](ElementType type) { return elementTypeName(type).str(); };
     bool integers = isIntegerType(mode.a) && isIntegerType(mode.w);
     bool floats = isFloatType(mode.a) && isFloatType(mode.w);
+    // Weights alone may be integers: each is exact as a float.
+    bool mixed = isFloatType(mode.a) && mode.w == ElementType::I8;
     ElementType acc = integers ? ElementType::I32 : ElementType::F32;
-    if (!integers && !floats)
+    if (!integers && !floats && !mixed)
       return report(item, path,
-                    "expected two integer or two float operand types, got " +
+                    "expected two integer or two float operand types, or a "
+                    "float and i8 weights, got " +
                         name(mode.a) + " and " + name(mode.w));
     if (mode.acc != acc)
       return report(item, path,

@@ -57,6 +57,13 @@ private:
             sram + args.wAddr + m2 * args.wM2 + weightOffset(args, step) +
                 n0 * args.wN,
             args.wN, n1 - n0, args.wType);
+    // Integer weights were loaded as int32 patterns; as floats they are exact.
+    if (isIntegerType(args.wType))
+      for (float &value : packed) {
+        int32_t integer;
+        std::memcpy(&integer, &value, sizeof(integer));
+        value = static_cast<float>(integer);
+      }
   }
 
   uint8_t *accRow(int64_t m2, int64_t row, int64_t n0) const {

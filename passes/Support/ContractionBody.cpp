@@ -18,7 +18,7 @@ static BlockArgument stripFactor(Value value, int64_t &zero) {
       value = sub.getLhs();
     }
   if (Operation *ext = value.getDefiningOp())
-    if (isa<arith::ExtSIOp, arith::ExtFOp>(ext))
+    if (isa<arith::ExtSIOp, arith::ExtFOp, arith::SIToFPOp>(ext))
       value = ext->getOperand(0);
   return dyn_cast<BlockArgument>(value);
 }

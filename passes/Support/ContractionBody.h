@@ -12,7 +12,8 @@
 namespace mlir::asic {
 
 /// `acc + (ext(x) - z0) * (ext(y) - z1)` over inputs 0 and 1, in any order of
-/// the factors; the zero points fit int8.
+/// the factors; the zero points fit int8. A factor of another kind than the sum
+/// (int8 weights among floats) is converted exactly.
 struct ContractionBody {
   /// By number of the input; 0 where nothing is subtracted.
   std::array<int64_t, 2> zeroPoints;

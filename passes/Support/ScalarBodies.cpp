@@ -153,3 +153,9 @@ Value mlir::asic::widenFloat(ImplicitLocOpBuilder &b, Value value) {
     return value;
   return arith::ExtFOp::create(b, b.getF32Type(), value);
 }
+
+Value mlir::asic::widenToFloat(ImplicitLocOpBuilder &b, Value value) {
+  if (value.getType().isInteger())
+    return arith::SIToFPOp::create(b, b.getF32Type(), value);
+  return widenFloat(b, value);
+}

@@ -62,6 +62,9 @@ Value clampToCodes(ImplicitLocOpBuilder &b, Value value, int64_t zeroPoint,
 Value narrowFloat(ImplicitLocOpBuilder &b, Value value, Type type);
 Value widenFloat(ImplicitLocOpBuilder &b, Value value);
 
+/// A float or a signed integer as f32.
+Value widenToFloat(ImplicitLocOpBuilder &b, Value value);
+
 } // namespace mlir::asic
 
 #endif // ASIC_PASSES_SUPPORT_SCALARBODIES_H

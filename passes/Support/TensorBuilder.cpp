@@ -118,7 +118,8 @@ Value TensorBuilder::broadcast(Value vector, int64_t dim,
 /// subtractions of constants.
 static std::optional<unsigned> widenedInput(linalg::GenericOp op, Value value) {
   while (Operation *cast = value.getDefiningOp()) {
-    if (isa<arith::ExtFOp, arith::ExtSIOp, arith::ExtUIOp>(cast) ||
+    if (isa<arith::ExtFOp, arith::ExtSIOp, arith::ExtUIOp, arith::SIToFPOp>(
+            cast) ||
         (isa<arith::SubIOp>(cast) &&
          matchPattern(cast->getOperand(1), m_Constant())))
       value = cast->getOperand(0);

@@ -82,6 +82,14 @@ static unsigned countBodyOps(linalg::GenericOp op) {
   return count;
 }
 
+/// Whether the body reads elements at computed places. No accelerator does;
+/// what follows a gather is not to follow it to the host.
+static bool isGather(linalg::GenericOp op) {
+  return llvm::any_of(op.getBody()->getOperations(), [](Operation &scalar) {
+    return isa<tensor::ExtractOp>(scalar);
+  });
+}
+
 /// Whether computing the op twice costs less than storing its result: it widens
 /// small elements with a handful of simple ops.
 static bool isCheap(linalg::GenericOp op) {
@@ -145,7 +153,7 @@ static bool shouldFuse(OpOperand *operand) {
     return isInputConversion(consumer);
   if (isOutputConversion(consumer))
     return isOutputConversion(producer);
-  if (hasWindow(consumer) || hasWindow(producer))
+  if (hasWindow(consumer) || hasWindow(producer) || isGather(producer))
     return false;
   AffineMap map = consumer.getMatchingIndexingMap(operand);
   // A reduction takes in what is computed for it alone; what drains a

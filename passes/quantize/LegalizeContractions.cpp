@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "passes/Passes.h"
 #include "passes/Support/Constants.h"
+#include "passes/Support/ScalarBodies.h"
 #include "passes/Support/Target.h"
 #include "passes/Support/TensorBuilder.h"
 
@@ -44,15 +45,20 @@ static int width(ElementType type) {
   }
 }
 
-/// The float mode with the widest operands that sums in f32.
-static const TargetModel::MxuMode *widestMode(const TargetModel &target) {
+/// The mode with the widest float operands that sums in f32; one of floats and
+/// `weights` when these are integers.
+static const TargetModel::MxuMode *widestMode(const TargetModel &target,
+                                              ElementType weights) {
+  auto rank = [&](const TargetModel::MxuMode &mode) {
+    if (mode.acc != ElementType::F32)
+      return 0;
+    return isIntegerType(weights) ? (mode.w == weights) * width(mode.a)
+                                  : std::min(width(mode.a), width(mode.w));
+  };
   const TargetModel::MxuMode *best = nullptr;
-  for (const TargetModel::MxuMode &mode : target.mxu.modes) {
-    int rank = std::min(width(mode.a), width(mode.w));
-    if (mode.acc == ElementType::F32 && rank > 0 &&
-        (!best || rank > std::min(width(best->a), width(best->w))))
+  for (const TargetModel::MxuMode &mode : target.mxu.modes)
+    if (rank(mode) > 0 && (!best || rank(mode) > rank(*best)))
       best = &mode;
-  }
   return best;
 }
 
@@ -121,9 +127,6 @@ struct LegalizeContractionsPass
     FailureOr<TargetModel> target = readTarget(getOperation());
     if (failed(target))
       return signalPassFailure();
-    const TargetModel::MxuMode *mode = widestMode(*target);
-    if (!mode)
-      return;
     SmallVector<linalg::GenericOp> contractions;
     getOperation().walk([&](linalg::GenericOp op) {
       if (op.hasPureTensorSemantics() && !isParallel(op) &&
@@ -131,7 +134,9 @@ struct LegalizeContractionsPass
         contractions.push_back(op);
     });
     for (linalg::GenericOp op : contractions)
-      convert(op, *mode);
+      if (const TargetModel::MxuMode *mode =
+              widestMode(*target, typeOf(op.getOperand(1))))
+        convert(op, *mode);
   }
 
   static ElementType typeOf(Value value) {
@@ -142,7 +147,7 @@ struct LegalizeContractionsPass
   /// Whether the contraction is one of floats that the target has no mode for.
   static bool needsMode(linalg::GenericOp op, const TargetModel &target) {
     ElementType a = typeOf(op.getOperand(0)), w = typeOf(op.getOperand(1));
-    if (!width(a) || !width(w) ||
+    if (!width(a) || !(width(w) || isIntegerType(w)) ||
         !tensorType(op.getResult(0)).getElementType().isF32())
       return false;
     return llvm::none_of(
@@ -157,19 +162,15 @@ struct LegalizeContractionsPass
     TensorBuilder b(op.getLoc(), builder);
     MLIRContext *context = op.getContext();
     Value inputs[] = {roundTo(b, op.getOperand(0), floatType(context, mode.a)),
-                      roundTo(b, op.getOperand(1), floatType(context, mode.w))};
-    auto widen = [](ImplicitLocOpBuilder &nested, Value value) -> Value {
-      Type f32 = nested.getF32Type();
-      if (value.getType() == f32)
-        return value;
-      return arith::ExtFOp::create(nested, f32, value);
-    };
+                      op.getOperand(1)};
+    if (width(mode.w))
+      inputs[1] = roundTo(b, inputs[1], floatType(context, mode.w));
     auto contraction =
         b.generic(inputs, op.getDpsInits().front(), op.getIndexingMapsArray(),
                   [&](ImplicitLocOpBuilder &nested, ValueRange args) -> Value {
                     Value product = arith::MulFOp::create(
-                        nested, widen(nested, args[match.lhs]),
-                        widen(nested, args[match.rhs]));
+                        nested, widenToFloat(nested, args[match.lhs]),
+                        widenToFloat(nested, args[match.rhs]));
                     return arith::AddFOp::create(nested, args[2], product);
                   });
     op.getResult(0).replaceAllUsesWith(contraction.getResult(0));

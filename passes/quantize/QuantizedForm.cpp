@@ -88,10 +88,9 @@ FormBuilder::Result FormBuilder::buildGeneric(linalg::GenericOp op) {
 // Contractions
 //===----------------------------------------------------------------------===//
 
-/// Dimensions of the result that dimensions `axes` of operand `index` become;
-/// none when one of them is not a plain parallel dimension.
-static std::optional<SmallVector<int64_t>>
-resultAxes(linalg::GenericOp op, unsigned index, ArrayRef<int64_t> axes) {
+std::optional<SmallVector<int64_t>>
+mlir::asic::resultAxes(linalg::GenericOp op, unsigned index,
+                       ArrayRef<int64_t> axes) {
   SmallVector<AffineMap> maps = op.getIndexingMapsArray();
   SmallVector<int64_t> result;
   for (int64_t axis : axes) {

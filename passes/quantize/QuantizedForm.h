@@ -38,6 +38,11 @@ struct QuantizedForm {
   Type elementType() const { return tensorType(value).getElementType(); }
 };
 
+/// Dimensions of the result that dimensions `axes` of operand `index` become;
+/// none when one of them is not a plain parallel dimension.
+std::optional<SmallVector<int64_t>>
+resultAxes(linalg::GenericOp op, unsigned index, ArrayRef<int64_t> axes);
+
 /// Finds the integers behind real tensors and builds the integer ops between
 /// them.
 class FormBuilder {
@@ -51,7 +56,7 @@ public:
   /// Integers of `marker` from the form of its input, or null.
   Value requantize(QuantizeOp marker);
 
-  /// The real tensor of an i32 sum, as one multiplication.
+  /// The real tensor of an i32 or f32 sum, as one multiplication.
   Value dequantizeSum(const QuantizedForm &form, Location loc, Type type);
 
   /// Quantises in front of the data movement that makes the input of `marker`,

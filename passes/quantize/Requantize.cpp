@@ -242,12 +242,14 @@ Value FormBuilder::dequantizeSum(const QuantizedForm &form, Location loc,
   SmallVector<Value> inputs{form.value};
   SmallVector<AffineMap> maps{b.identityMap(from.getRank())};
   scale.addTo(inputs, maps);
-  return b.map(inputs, maps, from.getShape(), type,
-               [&](ImplicitLocOpBuilder &nested, ValueRange args) -> Value {
-                 Value real = arith::SIToFPOp::create(
-                     nested, nested.getF32Type(), args[0]);
-                 Value product = arith::MulFOp::create(nested, real,
-                                                       scale.get(nested, args));
-                 return narrowFloat(nested, product, type);
-               });
+  return b.map(
+      inputs, maps, from.getShape(), type,
+      [&](ImplicitLocOpBuilder &nested, ValueRange args) -> Value {
+        Value real = args[0];
+        if (real.getType().isInteger())
+          real = arith::SIToFPOp::create(nested, nested.getF32Type(), real);
+        Value product =
+            arith::MulFOp::create(nested, real, scale.get(nested, args));
+        return narrowFloat(nested, product, type);
+      });
 }

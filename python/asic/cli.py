@@ -42,7 +42,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("-o", "--output", type=Path, help="file to write; default: standard output")
     parser.add_argument("--target", default="edge-tx1", help="preset, target file, or cpu")
-    parser.add_argument("--quantize", choices=["int8"], help="post-training quantisation")
+    parser.add_argument(
+        "--quantize", choices=["int8", "int8-weight"], help="post-training quantisation"
+    )
     parser.add_argument(
         "--calibration",
         type=Path,

@@ -69,8 +69,9 @@ def compile(
             `.mlir` file, MLIR text or an MLIR module (linalg on tensors).
         args: example inputs, needed for an `nn.Module` and for dynamic dimensions of ONNX.
         target: name of a preset, path of a target file, an `asic.Target`, or "cpu".
-        quantize: None, "int8" or an `asic.quantization.Config`.
-        calibration: iterable of input tuples for static quantisation.
+        quantize: None, "int8" (weights and activations), "int8-weight" (weights alone) or an
+            `asic.quantization.Config`.
+        calibration: iterable of input tuples for static quantisation; "int8-weight" needs none.
         dynamic_shapes: as `torch.export.export` takes it.
         fallback: what happens to operations that the accelerator cannot run: "host" runs
             them here and reports why, "error" refuses the model.
@@ -224,10 +225,10 @@ def _read_onnx(path: Path, args: tuple[Any, ...] | None) -> Source:
 
 
 def _is_quantized(model: Any) -> bool:
-    """Whether `model` is an exported program with quantisation markers."""
+    """Whether `model` is a graph with quantised activations."""
     graph = getattr(model, "graph", None)
     return graph is not None and any(
-        "quantized_decomposed" in str(node.target) for node in graph.nodes
+        "quantized_decomposed.quantize" in str(node.target) for node in graph.nodes
     )
 
 
@@ -248,18 +249,8 @@ def _quantized(
 ) -> Any:
     from asic import quantization
 
-    if isinstance(quantize, str):
-        if quantize != "int8":
-            raise _error(
-                f"expected quantize=None, 'int8' or a quantization.Config, got {quantize!r}"
-            )
-        quantize = None
-    elif not isinstance(quantize, quantization.Config):
-        raise _error(
-            "expected quantize=None, 'int8' or a quantization.Config, got "
-            f"{type(quantize).__name__}"
-        )
-    return quantization.quantize(model, args, calibration, target=target, config=quantize)
+    config = quantization.Config.of(quantize)
+    return quantization.quantize(model, args, calibration, target=target, config=config)
 
 
 def _mlir_text(model: Any) -> Source | None:

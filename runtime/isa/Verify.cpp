@@ -113,8 +113,10 @@ static Error verifyContract(const Instruction &contract) {
                             "got type number " +
                                 Twine(type));
   bool floats = isFloatType(ElementType(a));
-  if (floats != isFloatType(ElementType(w)))
-    return fail(contract, "expected two integer or two float operand types");
+  bool mixed = floats && ElementType(w) == ElementType::I8;
+  if (floats != isFloatType(ElementType(w)) && !mixed)
+    return fail(contract, "expected two integer or two float operand types, or "
+                          "a float a_type and w_type i8");
   ElementType wanted = floats ? ElementType::F32 : ElementType::I32;
   if (acc != int64_t(wanted))
     return fail(contract, "expected acc_type " + elementTypeName(wanted) +
@@ -132,6 +134,9 @@ static Error verifyContract(const Instruction &contract) {
   if (Error error =
           verifyZero(contract, a, contract.get(Contract_a_zero), "a_zero"))
     return error;
+  if (mixed && contract.get(Contract_w_zero))
+    return fail(contract, "expected w_zero 0 with floats, got " +
+                              Twine(contract.get(Contract_w_zero)));
   return verifyZero(contract, w, contract.get(Contract_w_zero), "w_zero");
 }
 

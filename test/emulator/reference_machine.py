@@ -519,6 +519,8 @@ def run_contract(i: Inst, memory: Memory) -> None:
                 w_type,
             )
             if floats:
+                if w_type == "i8":
+                    w = bits_of(float(w))
                 total = fma_bits(a, w, total)
             else:
                 total = wrap32(total + (a - i["a_zero"]) * (w - i["w_zero"]))

@@ -197,6 +197,17 @@ def test_float_contract(kind, seed):
     compare([random_contract(rng, kind, kind)], [], image)
 
 
+@pytest.mark.parametrize("kind", ["bf16", "f16", "f32"])
+@pytest.mark.parametrize("seed", range(8))
+def test_float_contract_with_integer_weights(kind, seed):
+    rng = np.random.default_rng(seed)
+    image = float_image(rng, kind)
+    image[:ACC] = float_image(rng, "f32")[:ACC]
+    image[ACC + 8192 : ACC + 12288] = rng.integers(0, 256, 4096)
+    contract = random_contract(rng, kind, "i8")
+    compare([contract], [], image)
+
+
 def test_contract_larger_than_a_block():
     """More rows, columns and steps than the vector loops take at once."""
     rng = np.random.default_rng(5)

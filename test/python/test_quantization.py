@@ -294,5 +294,5 @@ def test_config_is_validated(options: dict[str, object], message: str) -> None:
 
 def test_config_from_names() -> None:
     assert Config.of("int8") == Config.of(None) == Config()
-    with pytest.raises(CompileError, match="expected quantize to be 'int8' or a Config"):
+    with pytest.raises(CompileError, match="expected quantize=None, 'int8'"):
         Config.of("int5")

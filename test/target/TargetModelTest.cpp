@@ -255,7 +255,11 @@ static const BadEdit kBadEdits[] = {
     {"[i8, i8, i32, 1.0]", "[i8, i8, f32, 1.0]", "engines.mxu.modes[0]",
      "expected accumulator type i32 for i8 and i8, got f32"},
     {"[i8, i8, i32, 1.0]", "[i8, f16, f32, 1.0]", "engines.mxu.modes[0]",
-     "expected two integer or two float operand types, got i8 and f16"},
+     "expected two integer or two float operand types, or a float and i8 "
+     "weights, "
+     "got i8 and f16"},
+    {"[i8, i8, i32, 1.0]", "[bf16, i8, i32, 1.0]", "engines.mxu.modes[0]",
+     "expected accumulator type f32 for bf16 and i8, got i32"},
     {"[i8, i8, i32, 1.0]", "[i8, i8, i32, 0]", "engines.mxu.modes[0][3]",
      "expected a positive number, got 0"},
     {"[i4, i4, i32, 2.0]", "[i8, i8, i32, 2.0]", "engines.mxu.modes[1]",

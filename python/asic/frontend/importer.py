@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch.export import ExportedProgram
+from torch.fx import GraphModule
 from torch.utils import _pytree as pytree
 from torch_mlir import ir
 from torch_mlir.dialects import torch as torch_dialect
@@ -140,8 +142,12 @@ def normalize(
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
     dynamic_shapes: Any = None,
+    rewrite: Callable[[GraphModule], None] | None = None,
 ) -> ExportedProgram:
-    """Folds batch norm and constants and makes writes results; ops stay ATen's own."""
+    """Folds batch norm and constants and makes writes results; ops stay ATen's own.
+
+    `rewrite` changes the cleaned graph in place before it is exported again.
+    """
     if program.range_constraints and dynamic_shapes is None:
         # The guards are in the graph already; a second trace would specialise them.
         program = decompose(program, {})
@@ -157,6 +163,8 @@ def normalize(
         recover_linear(module)
         fold.fold_constants(module)
         integer_biases(module)
+        if rewrite is not None:
+            rewrite(module)
         fold.drop_unused(module)
         return mark_normalized(functional(export(module, args, kwargs, dynamic_shapes)))
 

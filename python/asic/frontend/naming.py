@@ -49,6 +49,7 @@ def _is_generated(key: str) -> bool:
         )
         or "_folded" in key
         or "_int32" in key
+        or "_int8" in key
     )
 
 

@@ -4,5 +4,6 @@
 from asic.quantization.config import Config
 from asic.quantization.flow import calibrate, convert, prepare, quantize
 from asic.quantization.quantizer import Quantizer
+from asic.quantization.weights import quantize_weights
 
-__all__ = ["Config", "Quantizer", "calibrate", "convert", "prepare", "quantize"]
+__all__ = ["Config", "Quantizer", "calibrate", "convert", "prepare", "quantize", "quantize_weights"]

@@ -13,11 +13,12 @@ RESIDUALS = ("auto", "int8", "float")
 
 @dataclass(frozen=True)
 class Config:
-    """Static post-training quantisation.
+    """Post-training quantisation.
 
     Attributes:
         weights: format of weights; "int8" is symmetric, [-127, 127].
-        activations: format of activations; "int8" is affine, [-128, 127].
+        activations: format of activations; "int8" is affine, [-128, 127]; "float" quantises
+            weights alone, without data, and only `weight_calibrator` and `per_channel` count.
         calibrator: how an activation's range follows from what was seen: "minmax",
             "percentile" or "mse".
         weight_calibrator: "minmax" or "mse", per channel.
@@ -43,7 +44,7 @@ class Config:
 
     def __post_init__(self) -> None:
         _one_of("weights", self.weights, ("int8",))
-        _one_of("activations", self.activations, ("int8",))
+        _one_of("activations", self.activations, ("int8", "float"))
         _one_of("calibrator", self.calibrator, CALIBRATORS)
         _one_of("weight_calibrator", self.weight_calibrator, ("minmax", "mse"))
         _one_of("residual", self.residual, RESIDUALS)
@@ -54,12 +55,17 @@ class Config:
 
     @classmethod
     def of(cls, value: Config | str | None) -> Config:
-        """A `Config` from itself, from a scheme's name ("int8") or from None (the default)."""
-        if value is None or value == "int8":
-            return cls()
+        """A `Config` from itself, from a scheme's name ("int8", "int8-weight") or from None
+        (the default)."""
         if isinstance(value, Config):
             return value
-        raise _error(f"expected quantize to be 'int8' or a Config, got {value!r}")
+        if value is None or value == "int8":
+            return cls()
+        if value == "int8-weight":
+            return cls(activations="float")
+        raise _error(
+            f"expected quantize=None, 'int8', 'int8-weight' or a quantization.Config, got {value!r}"
+        )
 
 
 def _error(message: str) -> CompileError:

@@ -23,6 +23,7 @@ from asic.quantization.config import Config
 from asic.quantization.observers import WeightObserver
 from asic.quantization.pt2e import convert_pt2e, prepare_pt2e
 from asic.quantization.quantizer import Quantizer
+from asic.quantization.weights import quantize_weights
 
 _EXAMPLE = "asic_example_inputs"
 _STATE = "asic_initial_state"
@@ -60,13 +61,19 @@ def prepare(
 
     Run the result on calibration inputs, then pass it to `convert`.
     """
+    config = Config.of(config)
+    if config.activations == "float":
+        raise _error(
+            "expected int8 activations, got a config of weights alone; call "
+            "asic.quantization.quantize_weights, which needs no calibration"
+        )
     program, args, kwargs = capture(model, args)
     if kwargs:
         raise _error("expected positional example inputs only; pass keyword inputs in args")
     module = normalize(program, args, {}).module()
     state = own_state(module)
     with _quiet():
-        prepared = prepare_pt2e(module, Quantizer(target, Config.of(config)))
+        prepared = prepare_pt2e(module, Quantizer(target, config))
     prepared.meta[_EXAMPLE] = args
     prepared.meta[_STATE] = state
     return prepared  # type: ignore[no-any-return]
@@ -139,7 +146,16 @@ def quantize(
     target: Any = None,
     config: Config | str | None = None,
 ) -> ExportedProgram:
-    """Static post-training quantisation in one call; see `prepare`, `calibrate`, `convert`."""
+    """Post-training quantisation in one call; see `prepare`, `calibrate`, `convert`, and
+    `quantize_weights` for float activations."""
+    config = Config.of(config)
+    if config.activations == "float":
+        if calibration is not None:
+            raise _error(
+                "expected no calibration data for quantisation of weights alone, got some; "
+                "leave calibration out, or quantise activations too with quantize='int8'"
+            )
+        return quantize_weights(model, args, config)
     if calibration is None:
         calibrate(GraphModule({}, torch.fx.Graph()), None)
     prepared = prepare(model, args, target, config)
