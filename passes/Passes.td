@@ -433,6 +433,32 @@ def ConvertToHostPass : Pass<"asic-convert-to-host", "func::FuncOp"> {
   ];
 }
 
+def OrderLoopsPass : Pass<"asic-order-loops", "func::FuncOp"> {
+  let summary = "walk memory in order in the innermost loop of reductions";
+  let description = [{
+    The innermost loop of a reduction becomes the one over neighbours in its result, so that it vectorises without
+    changing the order of any sum. An operand whose neighbours lie elsewhere is copied transposed when it is used often
+    enough; an operation whose operands cannot follow stays as it is.
+
+    ```mlir
+    %c = linalg.generic (m, n, k) ins(%a[m, k], %b[n, k]) outs(%init[m, n])
+    // =>
+    %t = linalg.transpose %b [1, 0]
+    %c = linalg.generic (m, k, n) ins(%a[m, k], %t[k, n]) outs(%init[m, n])
+    ```
+  }];
+  let dependentDialects = ["linalg::LinalgDialect", "tensor::TensorDialect"];
+}
+
+def OutlineKernelsPass : Pass<"asic-outline-kernels", "ModuleOp"> {
+  let summary = "put every linalg operation on buffers into a function";
+  let description = [{
+    Equal operations share one function, `@kernel`, `@kernel_0`, …, that is not inlined. Machine code is then made once
+    per kind of layer, and in small pieces: LLVM's time grows faster than a function's length.
+  }];
+  let dependentDialects = ["func::FuncDialect"];
+}
+
 def ConvertCopiesPass : Pass<"asic-convert-copies", "func::FuncOp"> {
   let summary = "express copies of buffers as loops of this function";
   let description = [{

@@ -27,6 +27,8 @@ void mlir::asic::buildHostPipeline(OpPassManager &pm) {
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
 
+  pm.addNestedPass<func::FuncOp>(createOrderLoopsPass());
+
   // Tensors to buffers; results are written to buffers of the caller.
   pm.addPass(bufferization::createEmptyTensorEliminationPass());
   bufferization::OneShotBufferizePassOptions bufferize;
@@ -44,6 +46,7 @@ void mlir::asic::buildHostPipeline(OpPassManager &pm) {
 
   // Buffers to loops to blocks.
   pm.addNestedPass<func::FuncOp>(createConvertCopiesPass());
+  pm.addPass(createOutlineKernelsPass());
   pm.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(createLowerAffinePass());
