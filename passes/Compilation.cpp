@@ -254,13 +254,14 @@ bool Compilation::readBorder(ModuleOp module) {
 
 void Compilation::readPartition(ModuleOp module) {
   readSteps(module);
-  readFallbacks(module);
   extractHost(module);
   if (request.options.hostOnly)
     return;
   FailureOr<::asic::TargetModel> target = readTarget(module);
-  if (llvm::succeeded(target))
-    work = measureWork(module, *target);
+  if (failed(target))
+    return;
+  work = measureWork(module, *target);
+  placement = explainPlacement(module, *target);
 }
 
 void Compilation::readSteps(ModuleOp module) {
@@ -288,15 +289,6 @@ void Compilation::readSteps(ModuleOp module) {
         results.push_back(number(operand));
     }
   }
-}
-
-void Compilation::readFallbacks(ModuleOp module) {
-  for (auto func : module.getOps<func::FuncOp>())
-    func.walk([&](Operation *op) {
-      if (auto reason = op->getAttrOfType<StringAttr>(kRefusalAttrName))
-        fallbacks.push_back({op->getName().getStringRef().str(), reason.str(),
-                             getSourceLocation(op->getLoc())});
-    });
 }
 
 bool Compilation::emitPrograms(ModuleOp module) {

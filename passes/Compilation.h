@@ -9,6 +9,7 @@
 #include "passes/Support/Weights.h"
 #include "passes/Work.h"
 #include "passes/cpu/HostModule.h"
+#include "passes/partition/Explain.h"
 
 #include <functional>
 #include <map>
@@ -50,12 +51,6 @@ struct Step {
   std::vector<unsigned> inputs, outputs;
 };
 
-/// An op that runs on the host because the accelerator cannot.
-struct FallbackRecord {
-  std::string op, reason;
-  SourceLocation location;
-};
-
 /// A tensor at the border of the model.
 struct ModelTensor {
   std::string name;
@@ -90,7 +85,8 @@ public:
   std::vector<Step> steps;
   /// Number of the value of each output.
   std::vector<unsigned> results;
-  std::vector<FallbackRecord> fallbacks;
+  /// Where ops are and why; empty of a host compilation.
+  Placement placement;
   NetworkWork work;
   /// Program container of each accelerator function.
   std::map<std::string, std::vector<uint8_t>> programs;
@@ -107,7 +103,6 @@ private:
   bool readBorder(ModuleOp module);
   void readPartition(ModuleOp module);
   void readSteps(ModuleOp module);
-  void readFallbacks(ModuleOp module);
   void extractHost(ModuleOp module);
   bool emitPrograms(ModuleOp module);
   void fail(StringRef phase, StringRef before);

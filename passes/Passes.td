@@ -220,9 +220,10 @@ def PartitionPass : Pass<"asic-partition", "ModuleOp"> {
   let summary = "split the network into accelerator and host functions";
   let description = [{
     Every op of `@main` is checked against the target. What the target cannot run gets the
-    attribute `asic.refusal`, a sentence with the reason and the remedy, and goes to the host; islands of
-    ops without a contraction next to it go along. Ops are then gathered into as few regions as a greedy order
-    gives, each becomes a private function with `asic.region = "accelerator"` or `"host"`, and `@main` keeps
+    attribute `asic.refusal`, a sentence with the reason and the remedy, and goes to the host. A
+    minimum cut decides on the rest but for contractions: what costs more to carry over the border than to run on
+    the host goes along, with the attribute `asic.moved` and the same kind of sentence. Ops are then gathered into as few
+    regions as their order allows, each becomes a private function with `asic.region = "accelerator"` or `"host"`, and `@main` keeps
     calls, border casts and the return. Arguments and results of regions have an `asic.name`, those of
     accelerator regions the `asic.boundary` of the cast they come from; those that are the value of a buffer keep
     `@main`'s `asic.state`.

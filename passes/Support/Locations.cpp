@@ -29,8 +29,8 @@ void collect(Location location, SourceLocation &result) {
     collect(call.getCallee(), result);
   } else if (auto fused = dyn_cast<FusedLoc>(location)) {
     if (auto name = dyn_cast_or_null<StringAttr>(fused.getMetadata()))
-      if (result.layer.empty())
-        result.layer = name.getValue().str();
+      if (result.torchOp.empty())
+        result.torchOp = name.getValue().str();
     for (Location part : fused.getLocations())
       collect(part, result);
   }

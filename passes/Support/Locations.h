@@ -14,6 +14,8 @@ namespace mlir::asic {
 struct SourceLocation {
   /// Name of the module or operator, e.g. "layer1.0.conv1"; may be empty.
   std::string layer;
+  /// The operator that the user called, e.g. "aten.gelu"; may be empty.
+  std::string torchOp;
   /// File in the user's sources; empty when unknown.
   std::string file;
   unsigned line = 0;

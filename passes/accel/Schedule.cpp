@@ -2,6 +2,7 @@
 //
 // asic-schedule: engines, stream order and on-chip addresses.
 #include "passes/Passes.h"
+#include "passes/Support/Locations.h"
 #include "passes/accel/ScheduleOrder.h"
 #include "passes/accel/Synchronize.h"
 #include "target/Timeline.h"
@@ -149,13 +150,15 @@ LogicalResult Scheduler::explain() {
   return diagnostic;
 }
 
-/// One tag per location: what a fault or a report points to.
+/// One tag per layer and source line: what a fault or a report points to.
 void Scheduler::assignTags() {
-  DenseMap<Location, int64_t> tags;
+  std::map<std::pair<std::string, std::string>, int64_t> tags;
   Builder builder(function.getContext());
   for (const ScheduleOp &op : model.ops) {
+    SourceLocation location = getSourceLocation(op.op->getLoc());
     int64_t tag =
-        tags.try_emplace(op.op->getLoc(), tags.size() + 1).first->second;
+        tags.try_emplace({location.layer, location.source()}, tags.size() + 1)
+            .first->second;
     op.op->setAttr("tag", builder.getI64IntegerAttr(tag));
   }
 }

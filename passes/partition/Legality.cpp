@@ -33,6 +33,11 @@ std::string toText(Type type) {
   return text;
 }
 
+/// The remedy that floats have and integers do not.
+StringRef quantizeOr(Type element) {
+  return isa<FloatType>(element) ? "quantize the layer or " : "";
+}
+
 /// The lane operation that computes a scalar op, "" for one that costs nothing
 /// (a change of type that streams and registers do anyway), "?" for none.
 StringRef laneMnemonic(StringRef op) {
@@ -170,7 +175,19 @@ Refusal Legality::checkTensor(Type type) const {
   return std::nullopt;
 }
 
+/// A look-up reads where data says, not where loops are.
+static Refusal checkLookUp(Operation *op) {
+  bool looksUp = false;
+  op->walk([&](tensor::ExtractOp) { looksUp = true; });
+  if (!looksUp)
+    return std::nullopt;
+  return "expected reads at sums of loops, got a look-up at computed indices; "
+         "do look-ups at the network's start or end";
+}
+
 Refusal Legality::check(Operation *op) const {
+  if (Refusal refusal = checkLookUp(op))
+    return refusal;
   for (Value value : op->getOperands())
     if (isa<ShapedType>(value.getType()))
       if (Refusal refusal = checkTensor(value.getType()))
@@ -205,8 +222,10 @@ Refusal Legality::check(Operation *op) const {
                "(docs/adding-an-op.md)";
       })
       .Default([&](Operation *other) {
-        return llvm::formatv("expected an operation of linalg, tensor or "
-                             "arith, got '{0}'; it runs on the host only",
+        return llvm::formatv("expected an operation of linalg, or one of "
+                             "tensor that moves data, got '{0}'; rewrite the "
+                             "model without it, or move it to the network's "
+                             "start or end",
                              other->getName().getStringRef())
             .str();
       });
@@ -317,10 +336,24 @@ Refusal Legality::checkContraction(linalg::GenericOp op) const {
                  .str();
   }
   return llvm::formatv("expected a contraction of '{0}' ({1}), got {2} x {3} "
-                       "-> {4}; quantize the layer or choose a target with "
-                       "that mode",
+                       "-> {4}; {5}choose a target with that mode",
                        target.name, modes, elementTypeName(a),
-                       elementTypeName(w), elementTypeName(acc))
+                       elementTypeName(w), elementTypeName(acc),
+                       quantizeOr(getElementTypeOrSelf(op.getResult(0))))
+      .str();
+}
+
+Refusal Legality::explainSlowPath(linalg::GenericOp op) const {
+  if (!isContraction(op))
+    return std::nullopt;
+  Refusal refusal = checkContraction(op);
+  if (!refusal)
+    return std::nullopt;
+  auto [reason, remedy] = StringRef(*refusal).split("; ");
+  return llvm::formatv("{0}: the vector unit computes it, at most {1} "
+                       "multiply-accumulates per cycle against {2}; {3}",
+                       reason, target.vpu.lanes,
+                       target.mxu.kRows * target.mxu.nCols, remedy)
       .str();
 }
 
@@ -340,9 +373,8 @@ Refusal Legality::checkMap(linalg::GenericOp op) const {
     std::optional<ElementType> element = getElementType(type);
     if (!element || !llvm::is_contained(target.vpu.formats, *element))
       return llvm::formatv("expected a format of the vector unit of '{0}', got "
-                           "{1}; quantize the layer or choose a target with "
-                           "that format",
-                           target.name, toText(type))
+                           "{1}; {2}choose a target with that format",
+                           target.name, toText(type), quantizeOr(type))
           .str();
   }
   if (Refusal refusal = checkReduction(op))
@@ -373,8 +405,9 @@ Refusal Legality::checkBodyOp(Operation *op) const {
   StringRef name = op->getName().getStringRef();
   StringRef mnemonic = laneMnemonic(name);
   if (mnemonic == "?")
-    return llvm::formatv("expected a lane operation, got '{0}'; the vector "
-                         "unit has no such operation",
+    return llvm::formatv("expected a lane operation, got '{0}', which "
+                         "the vector unit does not have; express it with "
+                         "exp, tanh, erf, sqrt, sin or arithmetic",
                          name)
         .str();
   for (Type type : op->getResultTypes())

@@ -24,6 +24,10 @@ public:
   /// Nothing when the accelerator can run `op`.
   Refusal check(Operation *op) const;
 
+  /// "reason; remedy" when `op` is a contraction that the vector unit computes
+  /// because the array has no mode for it.
+  Refusal explainSlowPath(linalg::GenericOp op) const;
+
 private:
   Refusal checkTensor(Type type) const;
   Refusal checkScalars(Operation *op) const;

@@ -5,6 +5,7 @@
 #include "passes/Support/Target.h"
 #include "passes/partition/Boundary.h"
 #include "passes/partition/Legality.h"
+#include "passes/partition/Placement.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -16,6 +17,7 @@
 #include "llvm/ADT/StringSet.h"
 
 #include <functional>
+#include <set>
 
 namespace mlir::asic {
 #define GEN_PASS_DEF_PARTITIONPASS
@@ -23,43 +25,17 @@ namespace mlir::asic {
 
 namespace {
 
-/// Where an op of @main runs.
-enum class Side { accelerator, host };
-
 /// Ops that run on one side, in order.
 struct Region {
   Side side;
   SmallVector<Operation *> ops;
 };
 
-/// True for an op whose value is a result of @main.
-bool isReturned(Operation *op) {
-  return llvm::any_of(op->getUsers(), llvm::IsaPred<func::ReturnOp>);
-}
-
-/// Ops that every region has a copy of instead of passing their value around:
-/// constants, and what only spreads them over a tensor. A constant that is a
-/// result is work for the host.
-bool isShared(Operation *op) {
-  if (isReturned(op))
-    return false;
-  if (isa<arith::ConstantOp, tensor::EmptyOp>(op))
-    return true;
-  auto generic = dyn_cast<linalg::GenericOp>(op);
-  bool spreads =
-      isa<linalg::FillOp, tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op) ||
-      (generic && llvm::hasSingleElement(*generic.getBody()));
-  return spreads && llvm::all_of(op->getOperands(), [](Value operand) {
-           Operation *producer = operand.getDefiningOp();
-           return producer && isShared(producer);
-         });
-}
-
-/// Ops outside any region: shared ones, border casts and the return.
-bool isOutside(Operation *op) {
-  return isShared(op) || isBorderCast(op) ||
-         op->hasTrait<OpTrait::IsTerminator>();
-}
+/// Why a conversion at the network's border is an op on the host.
+constexpr StringLiteral kBorderMoved =
+    "moved along with its neighbours: the runtime converts at the "
+    "accelerator's "
+    "border, and this one is the host's; follow the remedy of its neighbours";
 
 class Partitioner {
 public:
@@ -72,9 +48,8 @@ public:
   void outline();
 
 private:
-  void moveCheapIslands();
+  SmallVector<Region> gather(Side side);
   void convertHostBorders();
-  void forEachNeighbour(Operation *op, function_ref<void(Operation *)> fn);
   void outline(Region &region, StringRef name);
   std::string nameOf(Value value);
   std::string nameOfOutput(Value value, Operation *cast);
@@ -87,32 +62,21 @@ private:
 
   func::FuncOp main;
   bool hostOnly;
-  DenseMap<Operation *, Side> sides;
+  Sides sides;
   SmallVector<Region> regions;
   unsigned numTemporaries = 0;
   StringSet<> userNames;
 };
 
-/// The op of @main that makes `value` in a region; null for arguments, shared
-/// ops and casts of arguments.
-Operation *regionProducer(Value value) {
-  Operation *op = value.getDefiningOp();
-  return op && !isOutside(op) ? op : nullptr;
-}
-
-/// Calls `fn` on every value from outside that `op` or its regions use.
-void forEachUse(Operation *op, function_ref<void(Value)> fn) {
-  op->walk([&](Operation *inner) {
-    for (Value operand : inner->getOperands())
-      if (!op->isAncestor(operand.getParentBlock()->getParentOp()) ||
-          operand.getParentBlock() == op->getBlock())
-        fn(operand);
+/// Refuses `op` also for what its region would have a copy of.
+static Refusal checkWithShared(const Legality &legality, Operation *op) {
+  Refusal refusal = legality.check(op);
+  forEachUse(op, [&](Value value) {
+    Operation *producer = value.getDefiningOp();
+    if (!refusal && producer && isShared(producer))
+      refusal = checkWithShared(legality, producer);
   });
-}
-
-/// The op of the entry block around `op`.
-Operation *topLevel(Operation *op, func::FuncOp main) {
-  return main.getBody().findAncestorOpInRegion(*op);
+  return refusal;
 }
 
 LogicalResult Partitioner::assignSides(bool fallbackIsError) {
@@ -130,7 +94,7 @@ LogicalResult Partitioner::assignSides(bool fallbackIsError) {
   for (Operation &op : main.getBody().front()) {
     if (isOutside(&op))
       continue;
-    Refusal refusal = legality.check(&op);
+    Refusal refusal = checkWithShared(legality, &op);
     bool isConstant = op.hasTrait<OpTrait::ConstantLike>();
     sides[&op] = refusal || isConstant ? Side::host : Side::accelerator;
     if (!refusal)
@@ -138,12 +102,12 @@ LogicalResult Partitioner::assignSides(bool fallbackIsError) {
     refused = true;
     op.setAttr(kRefusalAttrName, StringAttr::get(op.getContext(), *refusal));
     if (fallbackIsError)
-      op.emitError() << "the accelerator cannot run this operation: "
-                     << *refusal;
+      op.emitError() << "the accelerator cannot run this operation, '"
+                     << op.getName() << "': " << *refusal;
   }
   if (refused && fallbackIsError)
     return failure();
-  moveCheapIslands();
+  minimizeCrossings(main, *target, sides);
   convertHostBorders();
   return success();
 }
@@ -167,8 +131,11 @@ void Partitioner::convertHostBorders() {
     for (Operation *made = before ? before->getNextNode()
                                   : &op.getBlock()->front();
          made != &op; made = made->getNextNode())
-      if (!isOutside(made))
+      if (!isOutside(made)) {
         sides[made] = Side::host;
+        made->setAttr(kMovedAttrName,
+                      StringAttr::get(made->getContext(), kBorderMoved));
+      }
     op.getResult(0).replaceUsesWithIf(value, [&](OpOperand &use) {
       return isResult || isHostOp(use.getOwner());
     });
@@ -177,79 +144,55 @@ void Partitioner::convertHostBorders() {
   }
 }
 
-void Partitioner::forEachNeighbour(Operation *op,
-                                   function_ref<void(Operation *)> fn) {
-  auto see = [&](Operation *other) {
-    if (other && sides.count(other))
-      fn(other);
-  };
-  forEachUse(op, [&](Value value) { see(value.getDefiningOp()); });
-  for (Operation *user : op->getUsers())
-    see(topLevel(user, main));
-}
-
-void Partitioner::moveCheapIslands() {
-  // An island is a connected set of accelerator ops. Without a contraction
-  // it is cheaper on the host than the way there and back.
-  DenseSet<Operation *> seen;
+/// Greedy topological order that begins on `side`: takes whatever is ready
+/// there, then on the other, until nothing is left. No order that begins there
+/// changes sides less often.
+SmallVector<Region> Partitioner::gather(Side side) {
+  DenseMap<Operation *, unsigned> missing;
+  DenseMap<Operation *, SmallVector<Operation *>> readers;
+  // What is ready, by side, in the order of @main.
+  std::set<std::pair<unsigned, Operation *>> ready[2];
+  auto isHost = [&](Operation *op) { return sides[op] == Side::host; };
+  DenseMap<Operation *, unsigned> order;
   for (Operation &op : main.getBody().front()) {
-    if (!sides.count(&op) || sides[&op] == Side::host || seen.contains(&op))
+    if (!sides.count(&op))
       continue;
-    llvm::SetVector<Operation *> island;
-    island.insert(&op);
-    bool touchesHost = false, isHeavy = false;
-    for (unsigned i = 0; i < island.size(); ++i) {
-      auto generic = dyn_cast<linalg::GenericOp>(island[i]);
-      isHeavy |= generic && isContraction(generic);
-      forEachNeighbour(island[i], [&](Operation *other) {
-        if (sides[other] == Side::host)
-          touchesHost = true;
-        else
-          island.insert(other);
-      });
-    }
-    seen.insert(island.begin(), island.end());
-    if (touchesHost && !isHeavy)
-      for (Operation *member : island)
-        sides[member] = Side::host;
+    order[&op] = order.size();
+    llvm::SmallSetVector<Operation *, 4> producers;
+    forEachUse(&op, [&](Value value) {
+      if (Operation *producer = regionProducer(value))
+        producers.insert(producer);
+    });
+    missing[&op] = producers.size();
+    for (Operation *producer : producers)
+      readers[producer].push_back(&op);
+    if (producers.empty())
+      ready[isHost(&op)].insert({order[&op], &op});
   }
+  SmallVector<Region> result;
+  for (; !ready[0].empty() || !ready[1].empty();
+       side = side == Side::host ? Side::accelerator : Side::host) {
+    auto &queue = ready[side == Side::host];
+    Region region{side, {}};
+    while (!queue.empty()) {
+      Operation *op = queue.begin()->second;
+      queue.erase(queue.begin());
+      region.ops.push_back(op);
+      for (Operation *reader : readers[op])
+        if (--missing[reader] == 0)
+          ready[isHost(reader)].insert({order[reader], reader});
+    }
+    if (!region.ops.empty())
+      result.push_back(std::move(region));
+  }
+  return result;
 }
 
 void Partitioner::gather() {
-  // Greedy topological order: take whatever is ready on one side, then on
-  // the other, until nothing is left.
-  SmallVector<Operation *> waiting;
-  for (Operation &op : main.getBody().front())
-    if (sides.count(&op))
-      waiting.push_back(&op);
-  DenseSet<Operation *> done;
-  auto isReady = [&](Operation *op) {
-    bool ready = true;
-    forEachUse(op, [&](Value value) {
-      Operation *producer = regionProducer(value);
-      ready &= !producer || done.contains(producer);
-    });
-    return ready;
-  };
-  auto take = [&](Side side) {
-    Region region{side, {}};
-    SmallVector<Operation *> rest;
-    for (Operation *op : waiting) {
-      if (sides[op] == side && isReady(op)) {
-        region.ops.push_back(op);
-        done.insert(op);
-      } else {
-        rest.push_back(op);
-      }
-    }
-    waiting = std::move(rest);
-    if (!region.ops.empty())
-      regions.push_back(std::move(region));
-  };
-  while (!waiting.empty()) {
-    take(Side::accelerator);
-    take(Side::host);
-  }
+  regions = gather(Side::accelerator);
+  SmallVector<Region> other = gather(Side::host);
+  if (other.size() < regions.size())
+    regions = std::move(other);
 }
 
 void Partitioner::outline() {

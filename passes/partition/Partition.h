@@ -17,8 +17,12 @@ inline constexpr llvm::StringLiteral kHostRegion = "host";
 /// function: what the runtime converts.
 inline constexpr llvm::StringLiteral kBoundaryAttrName = "asic.boundary";
 
-/// Attribute of an op: why the accelerator cannot run it.
+/// Attribute of an op: why the accelerator cannot run it, "reason; remedy".
 inline constexpr llvm::StringLiteral kRefusalAttrName = "asic.refusal";
+
+/// Attribute of an op on the host that the accelerator could run: why it is
+/// not there.
+inline constexpr llvm::StringLiteral kMovedAttrName = "asic.moved";
 
 /// Attribute of an argument or result: the user's name.
 inline constexpr llvm::StringLiteral kNameAttrName = "asic.name";

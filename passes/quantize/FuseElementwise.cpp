@@ -90,8 +90,14 @@ static bool isGather(linalg::GenericOp op) {
   });
 }
 
+/// Whether the op makes truth values. They live in registers: no accelerator
+/// stores them.
+static bool isPredicate(linalg::GenericOp op) {
+  return bitsOf(op.getResult(0)) == 1;
+}
+
 /// Whether computing the op twice costs less than storing its result: it widens
-/// small elements with a handful of simple ops.
+/// small elements with a handful of simple ops, or makes truth values.
 static bool isCheap(linalg::GenericOp op) {
   if (countBodyOps(op) > 4)
     return false;
@@ -99,6 +105,8 @@ static bool isCheap(linalg::GenericOp op) {
     if (isa<arith::DivFOp>(scalar) ||
         isa<math::MathDialect>(scalar.getDialect()))
       return false;
+  if (isPredicate(op))
+    return true;
   unsigned read = 0;
   for (OpOperand *input : op.getDpsInputOperands())
     if (op.getMatchingIndexingMap(input).getNumResults() == op.getNumLoops())
@@ -130,8 +138,11 @@ static bool drainsLastContraction(linalg::GenericOp producer,
   if (!contraction)
     return true;
   for (Value input : consumer.getInputs()) {
-    if (contractionOf(input))
-      return false;
+    if (linalg::GenericOp read = contractionOf(input)) {
+      if (read != contraction)
+        return false;
+      continue;
+    }
     auto other = input.getDefiningOp<linalg::GenericOp>();
     if (!other || other == producer || !isParallel(other))
       continue;
@@ -159,7 +170,8 @@ static bool shouldFuse(OpOperand *operand) {
   // A reduction takes in what is computed for it alone; what drains a
   // contraction stays with the contraction.
   if (!isParallel(consumer) &&
-      (matchMultiplyAccumulate(consumer) || !producer->hasOneUse() ||
+      (matchMultiplyAccumulate(consumer) ||
+       (!producer->hasOneUse() && !isPredicate(producer)) ||
        map.getNumResults() != consumer.getNumLoops() ||
        contractionBehind(producer)))
     return false;

@@ -55,6 +55,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--until", metavar="PHASE", help="the last phase to run")
     parser.add_argument("--emit", choices=["program", "mlir", "asm"], default="program")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the report as JSON")
+    parser.add_argument(
+        "--explain", action="store_true", help="print where every operation runs and why"
+    )
     return parser
 
 
@@ -73,7 +76,12 @@ def _compile(options: argparse.Namespace) -> int:
             "expected a whole compilation for --report, got --until; leave one out",
             phase="options",
         )
-    if options.emit == "program" and options.output is None:
+    if options.until and options.explain:
+        raise CompileError(
+            "expected a whole compilation for --explain, got --until; leave one out",
+            phase="options",
+        )
+    if options.emit == "program" and options.output is None and not options.explain:
         raise CompileError("expected -o FILE for a program, got none", phase="options")
     model, args = _model(options.model)
     compiled = asic.compile(
@@ -90,15 +98,15 @@ def _compile(options: argparse.Namespace) -> int:
         _write(options.output, compiled.stages[phase])
     elif options.emit == "asm":
         _write(options.output, "".join(m.disassemble() for m in compiled.machines.values()))
-    else:
+    elif options.output is not None:
         compiled.save(options.output)
     if options.report is not None:
         options.report.write_text(compiled.report().to_json() + "\n", encoding="utf-8")
-    for fallback in compiled.facts.fallbacks:
-        print(
-            f"on the host: {fallback['op']} ({fallback['location']}): {fallback['reason']}",
-            file=sys.stderr,
-        )
+    if options.explain:
+        print(compiled.explain())
+    elif not options.until:
+        for line in compiled.explain().lines():
+            print(line, file=sys.stderr)
     return 0
 
 

@@ -20,6 +20,7 @@ from asic.tensors import Array, TensorSpec, check_input, is_torch, numpy_dtype, 
 
 if TYPE_CHECKING:
     from asic.compiler import Source
+    from asic.explain import Explanation
     from asic.profile import Profile
     from asic.report import Report
     from asic.target import Target
@@ -43,7 +44,9 @@ class Facts:
         macs: multiply-accumulates of the accelerator's contractions.
         weights_bytes: bytes of the accelerator's distinct constants.
         lower_bound_cycles: cycles that no program for this work can go below.
-        fallbacks: operations on the host: op, location, reason.
+        fallbacks: operations on the host: op, location, reason and more (`asic.explain`).
+        slow_paths: the same of operations that run on a slower engine than they could.
+        placement: operations on either side, crossings and what each host region exchanges.
         compile_seconds: from the call of `asic.compile` to its return.
         phase_seconds: the same by phase, "import" first.
     """
@@ -51,7 +54,9 @@ class Facts:
     macs: int = 0
     weights_bytes: int = 0
     lower_bound_cycles: int = 0
-    fallbacks: tuple[dict[str, str], ...] = ()
+    fallbacks: tuple[dict[str, Any], ...] = ()
+    slow_paths: tuple[dict[str, Any], ...] = ()
+    placement: dict[str, Any] = field(default_factory=dict)
     compile_seconds: float = 0.0
     phase_seconds: dict[str, float] = field(default_factory=dict)
 
@@ -148,12 +153,16 @@ class Compiled:
     ) -> Compiled:
         """From a native compilation that succeeded."""
         from asic.compiler import border, check_state
+        from asic.explain import record
 
         seconds = {"import": import_seconds, **dict(compilation.phase_seconds)}
-        work = compilation.work
+        work, found = compilation.work, dict(compilation.placement)
         inputs, before = border(source.inputs, compilation.inputs)
         outputs, after = border(source.outputs, compilation.outputs)
         check_state(before, after)
+        regions = {region["region"]: region for region in found["regions"]}
+        clock = float(target.clock_mhz) if target else 1.0
+        records = [record(entry, regions, clock) for entry in found.pop("records")]
         result = cls(
             target=target,
             inputs=inputs,
@@ -177,7 +186,9 @@ class Compiled:
             macs=work["macs"],
             weights_bytes=work["weights_bytes"],
             lower_bound_cycles=work["lower_bound_cycles"],
-            fallbacks=tuple(_fallback(f) for f in compilation.fallbacks),
+            fallbacks=tuple(r for r in records if r["kind"] != "slow path"),
+            slow_paths=tuple(r for r in records if r["kind"] == "slow path"),
+            placement=found,
             compile_seconds=time.perf_counter() - start,
             phase_seconds=seconds,
         )
@@ -311,6 +322,13 @@ class Compiled:
         self._expect_complete()
         return Report.of(self)
 
+    def explain(self) -> Explanation:
+        """Where every operation runs, and why not elsewhere; print it."""
+        from asic import explain
+
+        self._expect_complete()
+        return explain.Explanation.of(self)
+
     def profile(self, *args: Any, **kwargs: Any) -> Profile:
         """Runs the model with the machine's clock and records every instruction.
 
@@ -352,9 +370,3 @@ class Compiled:
         inputs = ", ".join(str(spec) for spec in self.inputs)
         outputs = ", ".join(str(spec) for spec in self.outputs)
         return f"Compiled({inputs} -> {outputs}, target={target})"
-
-
-def _fallback(record: dict[str, Any]) -> dict[str, str]:
-    place = f"{record['file']}:{record['line']}" if record["file"] else ""
-    location = ": ".join(part for part in (place, record["layer"]) if part)
-    return {"op": record["op"], "location": location, "reason": record["reason"]}

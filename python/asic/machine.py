@@ -123,12 +123,15 @@ class Machine:
 
 def _layer(entry: dict[str, Any]) -> dict[str, Any]:
     """A row of the report: the engine that is busy longest stands for the layer."""
-    engine = max(entry["busy"], key=lambda name: entry["busy"][name])
+    busy = {name: cycles for name, cycles in entry["busy"].items() if cycles}
+    engines = dict(sorted(busy.items(), key=lambda item: (-item[1], item[0])))
+    engine = next(iter(engines), "ctrl")
     return {
-        "name": entry["layer"],
+        "name": entry["layer"] if entry["tag"] else "start and end of the program",
         "source": entry["source"],
         "engine": engine,
-        "cycles": entry["busy"][engine],
+        "cycles": engines.get(engine, 0),
+        "engines": engines,
         "macs": entry["macs"],
         "bytes": entry["dram_read_bytes"] + entry["dram_write_bytes"],
     }

@@ -7,6 +7,9 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from asic.explain import crossing_text, placement, record_table
+from asic.tables import byte_text, new_table, time_text
+
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
     from rich.table import Table
@@ -53,6 +56,8 @@ class Report:
                 "engines": _engines(timings),
                 "layers": [dict(layer) for t in timings for layer in t.layers],
                 "fallbacks": [dict(f) for f in facts.fallbacks],
+                "slow_paths": [dict(f) for f in facts.slow_paths],
+                "placement": placement(compiled),
                 "compile_seconds": facts.compile_seconds,
                 "phase_seconds": dict(facts.phase_seconds),
             }
@@ -73,8 +78,9 @@ class Report:
             yield self._engine_table()
         if self.values["layers"]:
             yield self._layer_table()
-        if self.values["fallbacks"]:
-            yield self._fallback_table()
+        records = [*self.values["fallbacks"], *self.values["slow_paths"]]
+        if records:
+            yield record_table(records)
 
     def __str__(self) -> str:
         from rich.console import Console
@@ -86,11 +92,14 @@ class Report:
 
     def _summary(self) -> Table:
         v = self.values
-        table = _table(f"{v['target']}", ("", "left"), ("", "right"))
+        table = new_table(f"{v['target']}", ("", "left"), ("", "right"))
         table.show_header = False
         if v["cycles"] is not None:
             table.add_row("cycles", f"{v['cycles']:,}")
-            table.add_row(f"latency at {v['clock_mhz']:g} MHz", _time(v["latency_ms"]))
+            table.add_row(f"latency at {v['clock_mhz']:g} MHz", time_text(v["latency_ms"]))
+        if v["placement"]["host_steps"] and v["cycles"] is not None:
+            table.add_row("host steps, not in the latency", f"{v['placement']['host_steps']}")
+            table.add_row("crossings, not in the latency", crossing_text(v["placement"]))
         if v["bound_ratio"]:
             table.add_row("lower bound", f"{v['lower_bound_cycles']:,} cycles")
             table.add_row("cycles / lower bound", f"{v['bound_ratio']:.2f}")
@@ -99,14 +108,14 @@ class Report:
             table.add_row("multiply-accumulates", f"{v['macs']:,}")
         for key in ("dram_read", "dram_write", "sram_peak", "program", "weights", "state"):
             if v[f"{key}_bytes"]:
-                table.add_row(key.replace("_", " "), _bytes(v[f"{key}_bytes"]))
+                table.add_row(key.replace("_", " "), byte_text(v[f"{key}_bytes"]))
         if v["energy_uj"] is not None:
             table.add_row("energy", f"{v['energy_uj']:.2f} µJ")
         table.add_row("compiled in", f"{v['compile_seconds']:.2f} s")
         return table
 
     def _engine_table(self) -> Table:
-        table = _table(
+        table = new_table(
             "engines", ("engine", "left"), ("busy", "right"), ("stall", "right"), ("idle", "right")
         )
         for name, times in self.values["engines"].items():
@@ -117,12 +126,11 @@ class Report:
         return table
 
     def _layer_table(self) -> Table:
-        table = _table(
+        table = new_table(
             "layers",
             ("layer", "left"),
             ("source", "left"),
-            ("engine", "left"),
-            ("cycles", "right"),
+            ("busy cycles by engine", "left"),
             ("MACs", "right"),
             ("bytes", "right"),
         )
@@ -130,39 +138,11 @@ class Report:
             table.add_row(
                 layer["name"],
                 layer["source"],
-                layer["engine"],
-                f"{layer['cycles']:,}",
+                ", ".join(f"{name} {cycles:,}" for name, cycles in layer["engines"].items()),
                 f"{layer['macs']:,}" if layer["macs"] else "",
-                _bytes(layer["bytes"]),
+                byte_text(layer["bytes"]),
             )
         return table
-
-    def _fallback_table(self) -> Table:
-        table = _table("on the host", ("operation", "left"), ("where", "left"), ("why", "left"))
-        for fallback in self.values["fallbacks"]:
-            table.add_row(fallback["op"], fallback["location"], fallback["reason"])
-        return table
-
-
-def _table(title: str, *columns: tuple[str, str]) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(title=title, box=box.SIMPLE, title_justify="left")
-    for name, justify in columns:
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]
-    return table
-
-
-def _time(milliseconds: float) -> str:
-    return f"{milliseconds:.3f} ms" if milliseconds >= 1 else f"{milliseconds * 1e3:.2f} µs"
-
-
-def _bytes(count: int) -> str:
-    for unit, size in (("MiB", 1 << 20), ("KiB", 1 << 10)):
-        if count >= size:
-            return f"{count / size:,.1f} {unit}"
-    return f"{count} B"
 
 
 def _total(values: list[float | None]) -> float | None:

@@ -112,7 +112,8 @@ def _from_manifest(
         )
     target = manifest["target"]
     facts = dict(manifest["facts"])
-    facts["fallbacks"] = tuple(facts["fallbacks"])
+    for key in ("fallbacks", "slow_paths"):
+        facts[key] = tuple(facts.get(key, ()))
     return Compiled(
         target=None if target is None else Target.from_yaml(target, "saved model"),
         inputs=_specs(manifest["inputs"]),

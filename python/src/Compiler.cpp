@@ -81,6 +81,7 @@ private:
 nb::dict toPython(const SourceLocation &location) {
   nb::dict result;
   result["layer"] = location.layer;
+  result["torch_op"] = location.torchOp;
   result["file"] = location.file;
   result["line"] = location.line;
   result["column"] = location.column;
@@ -123,14 +124,33 @@ nb::list stepsOf(const PyCompilation &self) {
   return result;
 }
 
-nb::list fallbacksOf(const PyCompilation &self) {
-  nb::list result;
-  for (const FallbackRecord &fallback : self.compilation.fallbacks) {
-    nb::dict entry = toPython(fallback.location);
-    entry["op"] = fallback.op;
-    entry["reason"] = fallback.reason;
-    result.append(entry);
+nb::dict placementOf(const PyCompilation &self) {
+  const Placement &placement = self.compilation.placement;
+  nb::list records;
+  for (const PlacementRecord &record : placement.records) {
+    nb::dict entry = toPython(record.location);
+    entry["kind"] = record.kind;
+    entry["op"] = record.op;
+    entry["reason"] = record.reason;
+    entry["remedy"] = record.remedy;
+    entry["region"] = record.region;
+    records.append(entry);
   }
+  nb::list regions;
+  for (const RegionCrossing &region : placement.regions) {
+    nb::dict entry;
+    entry["region"] = region.region;
+    entry["bytes_in"] = region.bytesIn;
+    entry["bytes_out"] = region.bytesOut;
+    entry["cycles"] = region.cycles;
+    regions.append(entry);
+  }
+  nb::dict result;
+  result["records"] = records;
+  result["regions"] = regions;
+  result["accelerator_ops"] = placement.acceleratorOps;
+  result["host_ops"] = placement.hostOps;
+  result["crossings"] = placement.crossings;
   return result;
 }
 
@@ -262,7 +282,7 @@ void bindCompiler(nb::module_ &m) {
       .def_prop_ro("steps", &stepsOf)
       .def_prop_ro("results",
                    [](PyCompilation &c) { return c.compilation.results; })
-      .def_prop_ro("fallbacks", &fallbacksOf)
+      .def_prop_ro("placement", &placementOf)
       .def_prop_ro("work",
                    [](PyCompilation &c) {
                      const NetworkWork &work = c.compilation.work;

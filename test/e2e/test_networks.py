@@ -87,7 +87,8 @@ def test_a_target_without_float_sends_float_to_the_host(name: str) -> None:
     assert {step.on_host for step in compiled.steps} == {False, True}
     fallbacks = compiled.report().to_dict()["fallbacks"]
     assert fallbacks
-    assert all("npu-256" in f["reason"] and f["location"] for f in fallbacks)
+    assert all(f["location"] for f in fallbacks)
+    assert all("npu-256" in f["reason"] for f in fallbacks if f["kind"] == "refused")
     assert asic.verify(compiled, [inputs_of(args, 7)])
 
 

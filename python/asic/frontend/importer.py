@@ -31,7 +31,7 @@ from asic.frontend.checks import check
 from asic.frontend.composites import CompositeImporter, without_composites
 from asic.frontend.decompose import layers, recover_linear
 from asic.frontend.export import capture, decompose, error, export
-from asic.frontend.locations import Source, source_of
+from asic.frontend.locations import Source, operator_of, source_of
 from asic.frontend.naming import resource_names
 from asic.frontend.pipeline import lower_to_linalg
 from asic.frontend.state import StateInfo, check_writes, explicit, functional, separate_updates
@@ -181,7 +181,7 @@ def is_normalized(program: ExportedProgram) -> bool:
 
 
 class _Locations(ContextCache):  # type: ignore[misc]
-    """Locations that carry the module path and the user's own line."""
+    """Locations that carry the module path, the operator and the user's own line."""
 
     def __init__(self, context: Any, root: str | None, **kwargs: Any) -> None:
         super().__init__(context, **kwargs)
@@ -189,14 +189,14 @@ class _Locations(ContextCache):  # type: ignore[misc]
 
     def get_node_location(self, node: torch.fx.Node) -> Any:
         source = source_of(node, self._root)
-        if not source.file and not source.path:
-            return ir.Location.name(node.name, context=self._c)
-        if not source.file:
-            return ir.Location.name(source.path, context=self._c)
-        place = ir.Location.file(source.file, source.line, 0, context=self._c)
-        if not source.path:
-            return place
-        return ir.Location.name(source.path, place, context=self._c)
+        place = ir.Location.unknown(self._c)
+        if source.file:
+            place = ir.Location.file(source.file, source.line, 0, context=self._c)
+        if operator := operator_of(node):
+            metadata = ir.StringAttr.get(operator, context=self._c)
+            place = ir.Location.fused([place], metadata, context=self._c)
+        name = source.path or ("" if source.file else node.name)
+        return ir.Location.name(name, place, context=self._c) if name else place
 
 
 class _Importer(FxImporter):  # type: ignore[misc]

@@ -36,6 +36,17 @@ def module_path(node: torch.fx.Node) -> str:
     return path.removeprefix("L['self']").removeprefix(".")
 
 
+def operator_of(node: torch.fx.Node) -> str:
+    """The operator that the user's code called, "aten.gelu"; "" when there is none.
+
+    Decomposition leaves the operator that it took apart behind.
+    """
+    target = node.meta.get("original_aten") or node.target
+    if not isinstance(target, torch._ops.OpOverload):
+        return ""
+    return f"{target.namespace}.{target._schema.name.split('::')[-1]}"
+
+
 def _neighbour(node: torch.fx.Node) -> torch.fx.Node:
     """The node that a Q/DQ node inserted by a quantiser belongs to: what it quantises,
     or for a graph input or a weight the one that reads it."""
