@@ -28,7 +28,8 @@ def ConvertCompositesPass : Pass<"asic-convert-composites", "ModuleOp"> {
   }];
   let dependentDialects = [
     "::mlir::asic::AsicDialect", "arith::ArithDialect",
-    "linalg::LinalgDialect", "math::MathDialect", "tensor::TensorDialect"
+    "linalg::LinalgDialect", "math::MathDialect", "scf::SCFDialect",
+    "tensor::TensorDialect"
   ];
 }
 

@@ -24,6 +24,9 @@ public:
   /// The tensor argument `name`, null when it was not given.
   Value operand(StringRef name) const;
 
+  /// The tensors of the list `name` by their places; absent ones are null.
+  SmallVector<Value> operandList(StringRef name) const;
+
   /// The scalar argument `name`, null when it was not given.
   template <typename AttrT>
   AttrT argument(StringRef name) const {
@@ -32,6 +35,18 @@ public:
   std::optional<int64_t> integer(StringRef name) const;
   std::optional<double> number(StringRef name) const;
   std::optional<bool> boolean(StringRef name) const;
+
+  /// The argument `dim` of an op on `tensor`, counted from the front; 0 for a
+  /// tensor without dimensions. None when it was not given.
+  std::optional<int64_t> dimOf(Value tensor) const;
+
+  /// Whether the op's first tensor has unsigned elements, which MLIR's types do
+  /// not say.
+  bool isUnsigned() const { return boolean("unsigned").value_or(false); }
+
+  /// The argument `name`, a list of numbers; empty when it was not given.
+  SmallVector<int64_t> integers(StringRef name) const;
+  SmallVector<double> numbers(StringRef name) const;
 
   /// The value of the op's result number `index` that replaces the call's;
   /// ignored when nobody reads it.
@@ -59,9 +74,13 @@ using Decomposition = std::string (*)(Composite &, TensorBuilder &);
 /// Decompositions by op name, a family each.
 void addActivationDecompositions(llvm::StringMap<Decomposition> &table);
 void addAttentionDecompositions(llvm::StringMap<Decomposition> &table);
+void addIndexingDecompositions(llvm::StringMap<Decomposition> &table);
 void addNormalizationDecompositions(llvm::StringMap<Decomposition> &table);
 void addQuantizationDecompositions(llvm::StringMap<Decomposition> &table);
 void addResamplingDecompositions(llvm::StringMap<Decomposition> &table);
+void addSamplingDecompositions(llvm::StringMap<Decomposition> &table);
+void addScanDecompositions(llvm::StringMap<Decomposition> &table);
+void addSortingDecompositions(llvm::StringMap<Decomposition> &table);
 
 } // namespace mlir::asic
 

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "passes/normalize/CompositeSupport.h"
 
+#include "passes/Support/Constants.h"
+
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include <limits>
 
 using namespace mlir;
@@ -93,4 +97,83 @@ mlir::asic::broadcastTo(TensorBuilder &b, Value value,
     sizes.push_back(size);
   }
   return std::make_pair(b.reshape(value, sizes), b.dimsMap(shape.size(), dims));
+}
+
+Value mlir::asic::slice(TensorBuilder &b, Value tensor, int64_t dim,
+                        int64_t from, int64_t size, int64_t stride) {
+  RankedTensorType type = tensorType(tensor);
+  SmallVector<OpFoldResult> offsets, sizes, strides;
+  for (auto [d, extent] : llvm::enumerate(type.getShape())) {
+    bool here = int64_t(d) == dim;
+    offsets.push_back(b.getIndexAttr(here ? from : 0));
+    sizes.push_back(b.getIndexAttr(here ? size : extent));
+    strides.push_back(b.getIndexAttr(here ? stride : 1));
+  }
+  if (from == 0 && size == type.getDimSize(dim) && stride == 1)
+    return tensor;
+  return tensor::ExtractSliceOp::create(b, tensor, offsets, sizes, strides);
+}
+
+Value mlir::asic::concat(TensorBuilder &b, ValueRange tensors, int64_t dim) {
+  SmallVector<Value> parts;
+  for (Value tensor : tensors)
+    if (tensorType(tensor).getDimSize(dim) != 0)
+      parts.push_back(tensor);
+  if (parts.empty())
+    return tensors.front();
+  return parts.size() == 1 ? parts.front()
+                           : tensor::ConcatOp::create(b, dim, parts);
+}
+
+Value mlir::asic::iota(TensorBuilder &b, int64_t size, Type type) {
+  auto values = llvm::to_vector(llvm::seq<int64_t>(0, size));
+  return arith::ConstantOp::create(
+      b, makeConstant(RankedTensorType::get(size, type), "iota", values));
+}
+
+Value mlir::asic::convertScalar(ImplicitLocOpBuilder &b, Value value, Type type,
+                                bool isUnsigned) {
+  isUnsigned |= value.getType().isInteger(1);
+  if (type.isInteger(1) && !value.getType().isInteger(1)) {
+    Value zero = arith::ConstantOp::create(b, b.getZeroAttr(value.getType()));
+    if (isa<FloatType>(value.getType()))
+      return arith::CmpFOp::create(b, arith::CmpFPredicate::UNE, value, zero);
+    return arith::CmpIOp::create(b, arith::CmpIPredicate::ne, value, zero);
+  }
+  return convertScalarToDtype(b, b.getLoc(), value, type, isUnsigned);
+}
+
+Value mlir::asic::convertTensor(TensorBuilder &b, Value tensor, Type type,
+                                bool isUnsigned) {
+  if (tensorType(tensor).getElementType() == type)
+    return tensor;
+  return b.elementwise(tensor, type,
+                       [&](ImplicitLocOpBuilder &b, ValueRange args) {
+                         return convertScalar(b, args[0], type, isUnsigned);
+                       });
+}
+
+Type mlir::asic::computeType(Type type) {
+  return isa<FloatType>(type) ? Float32Type::get(type.getContext()) : type;
+}
+
+Value mlir::asic::wrapIndex(ImplicitLocOpBuilder &b, Value value,
+                            int64_t extent) {
+  auto constant = [&](int64_t number) -> Value {
+    return arith::ConstantOp::create(b,
+                                     b.getIntegerAttr(value.getType(), number));
+  };
+  Value zero = constant(0);
+  Value fromEnd = arith::AddIOp::create(b, value, constant(extent));
+  Value negative =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::slt, value, zero);
+  value = arith::SelectOp::create(b, negative, fromEnd, value);
+  value = arith::MaxSIOp::create(b, value, zero);
+  value = arith::MinSIOp::create(b, value, constant(extent - 1));
+  return arith::IndexCastOp::create(b, b.getIndexType(), value);
+}
+
+Value mlir::asic::extractAt(ImplicitLocOpBuilder &b, Value tensor,
+                            ValueRange position) {
+  return tensor::ExtractOp::create(b, tensor, position);
 }

@@ -33,6 +33,36 @@ Value contract(TensorBuilder &b, Value lhs, Value rhs, ArrayRef<AffineMap> maps,
 std::optional<std::pair<Value, AffineMap>>
 broadcastTo(TensorBuilder &b, Value value, ArrayRef<int64_t> shape);
 
+/// Every `stride`-th of the places `from` … along `dim`, `size` of them.
+Value slice(TensorBuilder &b, Value tensor, int64_t dim, int64_t from,
+            int64_t size, int64_t stride = 1);
+
+/// Tensors one after the other along `dim`.
+Value concat(TensorBuilder &b, ValueRange tensors, int64_t dim);
+
+/// The constant 0, 1, …, size - 1 of integers.
+Value iota(TensorBuilder &b, int64_t size, Type type);
+
+/// A scalar as `type`, rounded or cut off where it must be.
+Value convertScalar(ImplicitLocOpBuilder &b, Value value, Type type,
+                    bool isUnsigned = false);
+
+/// Every element as `type`.
+Value convertTensor(TensorBuilder &b, Value tensor, Type type,
+                    bool isUnsigned = false);
+
+/// The type that sums and comparisons of `type` are made in: f32 for narrower
+/// floats.
+Type computeType(Type type);
+
+/// A scalar index into a dimension of `extent` as `index`: a negative one
+/// counts from the end, and what is out of range is cut off at the ends, so
+/// that memory outside is never touched.
+Value wrapIndex(ImplicitLocOpBuilder &b, Value value, int64_t extent);
+
+/// The element of `tensor` at the indices `position`.
+Value extractAt(ImplicitLocOpBuilder &b, Value tensor, ValueRange position);
+
 } // namespace mlir::asic
 
 #endif // ASIC_PASSES_NORMALIZE_COMPOSITESUPPORT_H

@@ -36,6 +36,25 @@ Value Composite::operand(StringRef name) const {
   return {};
 }
 
+SmallVector<Value> Composite::operandList(StringRef name) const {
+  SmallVector<Value> values;
+  auto names = declaration->getAttrOfType<ArrayAttr>("asic.operands");
+  if (!names)
+    return values;
+  for (auto [operandName, value] : llvm::zip(names, call.getOperands())) {
+    auto text = dyn_cast<StringAttr>(operandName);
+    auto [list, place] =
+        text ? text.getValue().rsplit('.') : std::pair<StringRef, StringRef>();
+    unsigned index;
+    if (list != name || place.getAsInteger(10, index))
+      continue;
+    if (values.size() <= index)
+      values.resize(index + 1);
+    values[index] = value;
+  }
+  return values;
+}
+
 std::optional<int64_t> Composite::integer(StringRef name) const {
   if (auto value = argument<IntegerAttr>(name))
     return value.getInt();
@@ -54,6 +73,30 @@ std::optional<bool> Composite::boolean(StringRef name) const {
   if (auto value = argument<BoolAttr>(name))
     return value.getValue();
   return std::nullopt;
+}
+
+std::optional<int64_t> Composite::dimOf(Value tensor) const {
+  std::optional<int64_t> dim = integer("dim");
+  if (!dim || !tensor)
+    return std::nullopt;
+  int64_t rank = std::max<int64_t>(tensorType(tensor).getRank(), 1);
+  return *dim < 0 ? *dim + rank : *dim;
+}
+
+SmallVector<int64_t> Composite::integers(StringRef name) const {
+  SmallVector<int64_t> values;
+  if (auto list = argument<ArrayAttr>(name))
+    for (auto value : list.getAsRange<IntegerAttr>())
+      values.push_back(value.getInt());
+  return values;
+}
+
+SmallVector<double> Composite::numbers(StringRef name) const {
+  SmallVector<double> values;
+  if (auto list = argument<ArrayAttr>(name))
+    for (auto value : list.getAsRange<FloatAttr>())
+      values.push_back(value.getValueAsDouble());
+  return values;
 }
 
 std::optional<unsigned> Composite::position(int64_t index) const {
@@ -100,9 +143,13 @@ struct ConvertCompositesPass
     llvm::StringMap<Decomposition> table;
     addActivationDecompositions(table);
     addAttentionDecompositions(table);
+    addIndexingDecompositions(table);
     addNormalizationDecompositions(table);
     addQuantizationDecompositions(table);
     addResamplingDecompositions(table);
+    addSamplingDecompositions(table);
+    addScanDecompositions(table);
+    addSortingDecompositions(table);
 
     SymbolTable symbols(getOperation());
     SmallVector<func::CallOp> calls;

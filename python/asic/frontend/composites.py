@@ -4,9 +4,9 @@ lowering would lose their structure or cannot carry their scalars.
 
 A composite is a private declaration without a body. Its attributes say everything
 that the call does not: ``asic.op`` (the overload, "aten._softmax.default"),
-``asic.operands`` (the schema's argument name of every operand), ``asic.results``
-(which of the op's results the call returns) and one ``asic.<argument>`` for each
-scalar. Equal declarations are shared.
+``asic.operands`` (the schema's argument name of every operand; "indices.2" is the third of
+a list of tensors, and absent ones are left out), ``asic.results`` (which of the op's results
+the call returns) and one ``asic.<argument>`` for each scalar. Equal declarations are shared.
 """
 
 from __future__ import annotations
@@ -19,16 +19,53 @@ from torch_mlir import ir
 from torch_mlir.dialects import func
 from torch_mlir.extras.fx_importer import GraphNodeImporter
 
-#: Ops kept whole, all overloads.
+#: Ops kept whole: all overloads, or the one that is named.
 COMPOSITES: frozenset[str] = frozenset(
     {
         "aten._softmax",
+        "aten._upsample_bicubic2d_aa",
+        "aten._upsample_bilinear2d_aa",
+        "aten._upsample_nearest_exact1d",
+        "aten._upsample_nearest_exact2d",
+        "aten._upsample_nearest_exact3d",
+        "aten.argmax",
+        "aten.argmin",
+        "aten.argsort",
+        "aten.bucketize.Tensor",
+        "aten.cummax",
+        "aten.cummin",
+        "aten.cumprod",
+        "aten.cumsum",
         "aten.gelu",
+        "aten.grid_sampler",
+        "aten.grid_sampler_2d",
+        "aten.grid_sampler_3d",
+        "aten.index_add",
+        "aten.index_copy",
+        "aten.index_fill.int_Scalar",
+        "aten.index_put",
+        "aten.kthvalue",
+        "aten.logcumsumexp",
+        "aten.max.dim",
+        "aten.median",
+        "aten.min.dim",
         "aten.native_group_norm",
         "aten.native_layer_norm",
         "aten.scaled_dot_product_attention",
+        "aten.scatter",
+        "aten.scatter_add",
+        "aten.scatter_reduce",
+        "aten.searchsorted.Tensor",
         "aten.silu",
+        "aten.sort",
+        "aten.topk",
+        "aten.upsample_bicubic2d",
+        "aten.upsample_bilinear2d",
+        "aten.upsample_linear1d",
+        "aten.upsample_nearest1d",
         "aten.upsample_nearest2d",
+        "aten.upsample_nearest3d",
+        "aten.upsample_trilinear3d",
         "quantized_decomposed.dequantize_per_channel",
         "quantized_decomposed.dequantize_per_tensor",
         "quantized_decomposed.quantize_per_channel",
@@ -46,7 +83,8 @@ def packet_name(target: Any) -> str:
 
 def is_composite(target: Any) -> bool:
     """Whether an FX call target is kept whole."""
-    return packet_name(target) in COMPOSITES
+    packet = packet_name(target)
+    return packet in COMPOSITES or (packet != "" and str(target) in COMPOSITES)
 
 
 def without_composites(
@@ -72,6 +110,15 @@ def _attribute(value: Any, cc: Any) -> ir.Attribute:
             element = ir.IntegerType.get_signless(element.width)
         return ir.TypeAttr.get(element)
     return ir.StringAttr.get(str(value))
+
+
+def _tensors(name: str, value: Any) -> dict[str, Any]:
+    """The tensors of argument `name`: itself, or those of a list by their places in it."""
+    if _is_tensor(value):
+        return {name: value}
+    if isinstance(value, (list, tuple)) and any(_is_tensor(v) for v in value):
+        return {f"{name}.{i}": v for i, v in enumerate(value) if v is not None}
+    return {}
 
 
 def _is_tensor(value: Any) -> bool:
@@ -128,13 +175,19 @@ class CompositeImporter(GraphNodeImporter):  # type: ignore[misc]
             value = node.kwargs.get(argument.name, default)
             if position < len(node.args):
                 value = node.args[position]
-            if _is_tensor(value):
-                operands.append(self._import_argument(loc, value))
-                names.append(ir.StringAttr.get(argument.name))
-            elif value is not None:
+            tensors = _tensors(argument.name, value)
+            for name, tensor in tensors.items():
+                operands.append(self._import_argument(loc, tensor))
+                names.append(ir.StringAttr.get(name))
+            if tensors:
+                continue
+            if value is not None:
                 value = _non_negative_dim(argument.name, value, node)
                 attributes[f"asic.{argument.name}"] = _attribute(value, self._cc)
         attributes["asic.operands"] = ir.ArrayAttr.get(names)
+        first = node.all_input_nodes[0].meta.get("val") if node.all_input_nodes else None
+        if isinstance(first, torch.Tensor) and first.dtype == torch.uint8:
+            attributes["asic.unsigned"] = ir.BoolAttr.get(True)
         return operands, attributes
 
     def _live_results(self, node: torch.fx.Node, target: Any) -> list[tuple[int, Any]]:
@@ -188,6 +241,4 @@ def _non_negative_dim(name: str, value: Any, node: torch.fx.Node) -> Any:
     """Counts a negative `dim` from the front, so that readers need no rank."""
     if name != "dim" or not isinstance(value, int) or value >= 0:
         return value
-    result = node.meta["val"]
-    tensor = result[0] if isinstance(result, (list, tuple)) else result
-    return value + int(tensor.dim())
+    return value + max(int(node.args[0].meta["val"].dim()), 1)

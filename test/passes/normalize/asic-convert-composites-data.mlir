@@ -1,0 +1,109 @@
+// RUN: asic-opt %s --asic-convert-composites | FileCheck %s
+
+// A scan of 5 elements takes 3 elementwise steps and no loop.
+// CHECK-LABEL: func.func @cumsum
+// CHECK-COUNT-3: arith.addf
+// CHECK-NOT: arith.addf
+// CHECK: return
+func.func @cumsum(%x: tensor<2x5xf32>) -> tensor<2x5xf32> {
+  %y = call @asic.cumsum(%x) : (tensor<2x5xf32>) -> tensor<2x5xf32>
+  return %y : tensor<2x5xf32>
+}
+
+// One row is selected by its position: no element is extracted.
+// CHECK-LABEL: func.func @index_copy_one_row
+// CHECK-NOT: tensor.extract %
+// CHECK: arith.cmpi eq
+// CHECK: arith.select
+// CHECK-NOT: scf.for
+// CHECK: return
+func.func @index_copy_one_row(%x: tensor<4x6xf32>, %i: tensor<1xi64>,
+                              %v: tensor<4x1xf32>) -> tensor<4x6xf32> {
+  %y = call @asic.index_copy(%x, %i, %v)
+      : (tensor<4x6xf32>, tensor<1xi64>, tensor<4x1xf32>) -> tensor<4x6xf32>
+  return %y : tensor<4x6xf32>
+}
+
+// Index tensors that broadcast update one element after the other.
+// CHECK-LABEL: func.func @index_put
+// CHECK: scf.for
+// CHECK: tensor.insert
+func.func @index_put(%x: tensor<4x6xf32>, %i: tensor<8x1xi64>,
+                     %j: tensor<3xi64>, %v: tensor<8x3xf32>)
+    -> tensor<4x6xf32> {
+  %y = call @asic.index_put(%x, %i, %j, %v)
+      : (tensor<4x6xf32>, tensor<8x1xi64>, tensor<3xi64>, tensor<8x3xf32>)
+      -> tensor<4x6xf32>
+  return %y : tensor<4x6xf32>
+}
+
+// A short row is sorted by counting what comes before each element.
+// CHECK-LABEL: func.func @sort_short_row
+// CHECK-NOT: scf.for
+// CHECK: arith.cmpf olt
+// CHECK-NOT: scf.for
+// CHECK: return
+func.func @sort_short_row(%x: tensor<2x7xf32>) -> tensor<2x7xf32> {
+  %y = call @asic.sort.0(%x) : (tensor<2x7xf32>) -> tensor<2x7xf32>
+  return %y : tensor<2x7xf32>
+}
+
+// A long one by its bits.
+// CHECK-LABEL: func.func @sort_long_row
+// CHECK: arith.bitcast
+// CHECK: scf.for
+// CHECK: arith.shrui
+func.func @sort_long_row(%x: tensor<2x1000xf32>) -> tensor<2x1000xf32> {
+  %y = call @asic.sort.1(%x) : (tensor<2x1000xf32>) -> tensor<2x1000xf32>
+  return %y : tensor<2x1000xf32>
+}
+
+// Doubling an image is a weighted sum of slices for each of the two phases.
+// CHECK-LABEL: func.func @bilinear_by_two
+// CHECK-NOT: tensor.extract %
+// CHECK-COUNT-4: arith.addf
+// CHECK-NOT: arith.addf
+// CHECK: return
+func.func @bilinear_by_two(%x: tensor<1x2x3x3xf32>) -> tensor<1x2x6x6xf32> {
+  %y = call @asic.bilinear.0(%x) : (tensor<1x2x3x3xf32>) -> tensor<1x2x6x6xf32>
+  return %y : tensor<1x2x6x6xf32>
+}
+
+// A factor without a short period is gathered.
+// CHECK-LABEL: func.func @bilinear_to_a_size
+// CHECK: tensor.extract %
+func.func @bilinear_to_a_size(%x: tensor<1x2x3x20xf32>)
+    -> tensor<1x2x3x37xf32> {
+  %y = call @asic.bilinear.1(%x)
+      : (tensor<1x2x3x20xf32>) -> tensor<1x2x3x37xf32>
+  return %y : tensor<1x2x3x37xf32>
+}
+
+func.func private @asic.cumsum(tensor<2x5xf32>) -> tensor<2x5xf32>
+  attributes {asic.op = "aten.cumsum.default", asic.operands = ["self"],
+              asic.results = [0], asic.dim = 1 : i64}
+func.func private @asic.index_copy(tensor<4x6xf32>, tensor<1xi64>,
+    tensor<4x1xf32>) -> tensor<4x6xf32>
+  attributes {asic.op = "aten.index_copy.default",
+              asic.operands = ["self", "index", "source"],
+              asic.results = [0], asic.dim = 1 : i64}
+func.func private @asic.index_put(tensor<4x6xf32>, tensor<8x1xi64>,
+    tensor<3xi64>, tensor<8x3xf32>) -> tensor<4x6xf32>
+  attributes {asic.op = "aten.index_put.default",
+              asic.operands = ["self", "indices.0", "indices.1", "values"],
+              asic.results = [0], asic.accumulate = false}
+func.func private @asic.sort.0(tensor<2x7xf32>) -> tensor<2x7xf32>
+  attributes {asic.op = "aten.sort.default", asic.operands = ["self"],
+              asic.results = [0], asic.dim = 1 : i64, asic.descending = false}
+func.func private @asic.sort.1(tensor<2x1000xf32>) -> tensor<2x1000xf32>
+  attributes {asic.op = "aten.sort.default", asic.operands = ["self"],
+              asic.results = [0], asic.dim = 1 : i64, asic.descending = true}
+func.func private @asic.bilinear.0(tensor<1x2x3x3xf32>) -> tensor<1x2x6x6xf32>
+  attributes {asic.op = "aten.upsample_bilinear2d.vec",
+              asic.operands = ["input"], asic.results = [0],
+              asic.align_corners = false}
+func.func private @asic.bilinear.1(tensor<1x2x3x20xf32>)
+    -> tensor<1x2x3x37xf32>
+  attributes {asic.op = "aten.upsample_bilinear2d.vec",
+              asic.operands = ["input"], asic.results = [0],
+              asic.align_corners = false}
