@@ -13,7 +13,10 @@
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "llvm/ADT/APFloat.h"
+#include "llvm/ADT/bit.h"
 #include "llvm/ExecutionEngine/Orc/JITTargetMachineBuilder.h"
+#include "llvm/ExecutionEngine/Orc/Mangling.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
@@ -55,6 +58,33 @@ std::vector<int64_t> makeDescriptor(const HostTensor &tensor,
     stride *= tensor.shape[i];
   }
   return words;
+}
+
+/// Narrowing to 16-bit floats, which processors without such an instruction
+/// find in the compiler's run-time library; not every process has that loaded.
+template <typename Half, typename Wide>
+Half narrow(Wide value) {
+  static_assert(sizeof(Half) == 2);
+  llvm::APFloat number(value);
+  bool losesInfo;
+  number.convert(std::is_same_v<Half, __bf16> ? llvm::APFloat::BFloat()
+                                              : llvm::APFloat::IEEEhalf(),
+                 llvm::APFloat::rmNearestTiesToEven, &losesInfo);
+  auto bits = static_cast<uint16_t>(number.bitcastToAPInt().getZExtValue());
+  return llvm::bit_cast<Half>(bits);
+}
+
+llvm::orc::SymbolMap runtimeSymbols(llvm::orc::MangleAndInterner interner) {
+  llvm::orc::SymbolMap symbols;
+  auto add = [&](llvm::StringRef name, auto *function) {
+    symbols[interner(name)] = {llvm::orc::ExecutorAddr::fromPtr(function),
+                               llvm::JITSymbolFlags::Exported};
+  };
+  add("__truncsfhf2", narrow<_Float16, float>);
+  add("__truncdfhf2", narrow<_Float16, double>);
+  add("__truncsfbf2", narrow<__bf16, float>);
+  add("__truncdfbf2", narrow<__bf16, double>);
+  return symbols;
 }
 
 /// Collects the functions that callers can name, with their signatures.
@@ -164,6 +194,7 @@ HostModule::compile(ModuleOp module) {
   if (!engine)
     return engine.takeError();
   result->engine = std::move(*engine);
+  result->engine->registerSymbols(runtimeSymbols);
   result->engine->initialize();
   return std::move(result);
 }
