@@ -62,32 +62,41 @@ static const TargetModel::MxuMode *widestMode(const TargetModel &target,
   return best;
 }
 
-/// An f32 constant rounded to nearest even in `type`.
+/// The element of a constant of f32 or of 16-bit floats at `source`, as `type`,
+/// rounded to nearest even.
+static uint16_t roundElement(const char *source, FloatType from,
+                             FloatType type) {
+  unsigned width = from.getWidth();
+  uint32_t bits = 0;
+  std::memcpy(&bits, source, width / 8);
+  bool isNaN = (bits & 0x7fffffff) > 0x7f800000;
+  if (from.isF32() && type.isBF16() && !isNaN)
+    return (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+  APFloat value(from.getFloatSemantics(), APInt(width, bits));
+  bool losesInfo;
+  value.convert(type.getFloatSemantics(), APFloat::rmNearestTiesToEven,
+                &losesInfo);
+  return value.bitcastToAPInt().getZExtValue();
+}
+
+/// A float constant rounded to the 16-bit `type`.
 static TypedAttr roundConstant(ElementsAttr constant, FloatType type) {
   std::optional<ArrayRef<char>> bytes = getBytes(constant);
-  if (!bytes || !constant.getElementType().isF32())
+  auto from = dyn_cast<FloatType>(constant.getElementType());
+  if (!bytes || !from || (from.getWidth() != 32 && from.getWidth() != 16) ||
+      type.getWidth() != 16)
     return {};
-  bool splat = bytes->size() == sizeof(float);
+  size_t size = from.getWidth() / 8;
+  bool splat = bytes->size() == size;
   auto resultType = RankedTensorType::get(
       cast<ShapedType>(constant.getType()).getShape(), type);
   std::string suffix = type.isBF16() ? ".bf16" : ".f16";
-  auto round = [&](const char *source) -> uint16_t {
-    uint32_t bits;
-    std::memcpy(&bits, source, sizeof(bits));
-    bool isNaN = (bits & 0x7fffffff) > 0x7f800000;
-    if (type.isBF16() && !isNaN)
-      return (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
-    APFloat value(APFloat::IEEEsingle(), APInt(32, bits));
-    bool losesInfo;
-    value.convert(type.getFloatSemantics(), APFloat::rmNearestTiesToEven,
-                  &losesInfo);
-    return value.bitcastToAPInt().getZExtValue();
-  };
   return makeConstant(
       resultType, (getResourceName(constant) + suffix).str(),
       [&](MutableArrayRef<char> target) {
         for (size_t i = 0, e = target.size() / 2; i < e; ++i) {
-          uint16_t half = round(bytes->data() + (splat ? 0 : i * 4));
+          const char *source = bytes->data() + (splat ? 0 : i * size);
+          uint16_t half = roundElement(source, from, type);
           std::memcpy(target.data() + 2 * i, &half, sizeof(half));
         }
       });
@@ -113,8 +122,13 @@ static Value roundTo(TensorBuilder &b, Value value, FloatType type) {
         pad.getMixedLowPad(), pad.getMixedHighPad(), b.floatConstant(type, 0));
   }
   return b.elementwise(
-      value, type, [&](ImplicitLocOpBuilder &nested, ValueRange args) {
-        return arith::TruncFOp::create(nested, type, args[0]).getResult();
+      value, type, [&](ImplicitLocOpBuilder &nested, ValueRange args) -> Value {
+        Value wide = args[0];
+        if (!wide.getType().isF32())
+          wide = arith::ExtFOp::create(nested, nested.getF32Type(), wide);
+        if (type.isF32())
+          return wide;
+        return arith::TruncFOp::create(nested, type, wide);
       });
 }
 
