@@ -94,7 +94,7 @@ def verify(
     samples = [item if isinstance(item, tuple) else (item,) for item in data]
     if not samples:
         raise ProgramError("expected data to compare on, got none; pass input tuples")
-    kind = _arithmetic(compiled, samples[0])
+    kind = arithmetic(compiled, samples[0])
     default = 1e-3 if kind == "float" else 0.0
     rtol = default if rtol is None else rtol
     relative = 0.01 if kind == "mixed" and atol is None else 0.0
@@ -119,7 +119,7 @@ def verify(
     return outcome
 
 
-def _arithmetic(compiled: Compiled, args: tuple[Any, ...]) -> str:
+def arithmetic(compiled: Compiled, args: tuple[Any, ...]) -> str:
     """How the model computes: "integer", "float" or "mixed", some of each."""
     if compiled.source is None or compiled.source.program is None:
         return "float"

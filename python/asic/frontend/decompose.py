@@ -16,6 +16,9 @@ from torch import Tensor
 from torch._decomp import get_decompositions
 from torch.fx import GraphModule, Node
 
+from asic.frontend.reductions import reductions
+from asic.frontend.rewrites import rewrites
+
 aten = torch.ops.aten
 
 
@@ -117,11 +120,13 @@ def _conv_transpose(
 
 
 def layers() -> dict[Any, Callable[..., Any]]:
-    """Decomposition table of recurrent layers into `linear` and elementwise ops, and of
-    what torch-mlir would make dynamic."""
+    """Decomposition table of recurrent layers into `linear` and elementwise ops, of
+    reductions, and of what torch-mlir would make dynamic."""
     recurrent = [aten.lstm.input, aten.gru.input, aten.rnn_tanh.input, aten.rnn_relu.input]
     return {
         **get_decompositions(recurrent),
+        **reductions(),
+        **rewrites(),
         aten.lstm_cell.default: _lstm_cell,
         aten.gru_cell.default: _gru_cell,
         aten.roll.default: _roll,

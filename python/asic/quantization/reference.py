@@ -218,8 +218,13 @@ class Reference:
             result = _move(node, values)
         if result is not None:
             return result
-        if target not in MOVEMENT and target is not operator.getitem:
-            self.float_operations += (node.name,)
+        if target in MOVEMENT or target is operator.getitem:
+            return _float_op(node, values)
+        return self._in_float(node, values)
+
+    def _in_float(self, node: Node, values: dict[Node, Value]) -> Any:
+        """The op itself, noted as one that computes in float."""
+        self.float_operations += (node.name,)
         return _float_op(node, values)
 
     def _rescale(self, t: Tensor, r: float | Tensor, axis: int = 0) -> Tensor:
@@ -299,7 +304,7 @@ class Reference:
             return self._rescale(combined, twice / (2.0**20 * s_y))
 
         update = product if node.target is aten.mul.Tensor else total
-        return Pending(update, lambda: _float_op(node, values))
+        return Pending(update, lambda: self._in_float(node, values))
 
     def _average(self, node: Node, values: dict[Node, Value]) -> Pending | None:
         """Section 6.4."""
@@ -313,7 +318,7 @@ class Reference:
             return lambda s_y: self._rescale(acc.to(torch.int64), source.scale / (divisor * s_y))
 
         over = average if node.target is aten.sum.dim_IntList else None
-        return Pending(average(count), lambda: _float_op(node, values), over=over)
+        return Pending(average(count), lambda: self._in_float(node, values), over=over)
 
     def _divide(self, node: Node, values: dict[Node, Value]) -> Pending | None:
         """A sum over a constant (section 6.4)."""
@@ -322,7 +327,7 @@ class Reference:
             return None
         if not isinstance(divisor, (int, float)) or divisor <= 0:
             return None
-        return Pending(source.over(float(divisor)), lambda: _float_op(node, values))
+        return Pending(source.over(float(divisor)), lambda: self._in_float(node, values))
 
     def _clamp(self, node: Node, values: dict[Node, Value]) -> Pending | None:
         """A clamp of a pending or integer-backed value (section 5)."""

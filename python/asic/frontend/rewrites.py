@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Forms of ops that torch-mlir lowers wrongly or not at all, as forms that it lowers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from asic.frontend.reductions import in_float32
+
+aten = torch.ops.aten
+
+
+def _pad(x: Tensor, pad: list[int], value: float = 0) -> Any:
+    """Negative padding cuts first; what is left is padding."""
+    if all(p >= 0 for p in pad):
+        return NotImplemented
+    for position in range(0, len(pad), 2):
+        dim = x.dim() - 1 - position // 2
+        low, high = max(0, -pad[position]), max(0, -pad[position + 1])
+        x = x.narrow(dim, low, x.shape[dim] - low - high)
+    pad = [max(0, p) for p in pad]
+    return aten.constant_pad_nd.default(x, pad, value) if any(pad) else x.clone()
+
+
+def _batched(op: Any, rank: int, otherwise: Callable[..., Any] | None = None) -> Callable[..., Any]:
+    """Decomposition of a pooling `op` on an image without a batch dimension."""
+
+    def pooled(x: Tensor, *args: Any, **kwargs: Any) -> Any:
+        if x.dim() != rank + 1:
+            return NotImplemented if otherwise is None else otherwise(x, *args, **kwargs)
+        made = op(x.unsqueeze(0), *args, **kwargs)
+        if isinstance(made, tuple):
+            return tuple(part.squeeze(0) for part in made)
+        return made.squeeze(0)
+
+    return pooled
+
+
+def rewrites() -> dict[Any, Callable[..., Any]]:
+    """The decomposition table of this file."""
+    pools = {
+        aten.max_pool1d.default: 1,
+        aten.max_pool2d.default: 2,
+        aten.max_pool3d.default: 3,
+        aten.max_pool2d_with_indices.default: 2,
+        aten.max_pool3d_with_indices.default: 3,
+        aten._adaptive_avg_pool3d.default: 3,
+        aten.adaptive_avg_pool2d.default: 2,
+        aten.adaptive_max_pool2d.default: 2,
+    }
+    averages = {aten.avg_pool2d.default: 2, aten.avg_pool3d.default: 3}
+    return {
+        aten.constant_pad_nd.default: _pad,
+        **{op: _batched(op, rank) for op, rank in pools.items()},
+        **{op: _batched(op, rank, in_float32(op)) for op, rank in averages.items()},
+    }
