@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""How far results may be apart: eager runs whose roundings are replaced by larger random ones.
+
+Monte Carlo arithmetic: every operand and result of an op that rounds is multiplied by 1 + a·u with u
+in [-1, 1) and a a few units of the rounding that an implementation may choose freely. What the
+outputs then vary by is what a correct implementation may differ by. u is a hash of the value, so that
+equal values stay equal, as they do under real rounding, and errors of repeated values add up.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils import _pytree as pytree
+from torch.utils._python_dispatch import TorchDispatchMode
+
+#: Relative size of the noise: eight units of the last place of float32; two of the others.
+AMOUNT = {torch.float32: 2.0**-20, torch.float16: 2.0**-10, torch.bfloat16: 2.0**-7}
+
+#: Contractions of a machine whose array has bfloat16 operands.
+NARROW = 2.0**-8
+
+#: Ops that only move, compare or choose values: they do not round.
+_EXACT = frozenset(
+    [
+        "abs",
+        "neg",
+        "relu",
+        "clone",
+        "copy",
+        "cat",
+        "stack",
+        "index",
+        "index_select",
+        "gather",
+        "embedding",
+        "where",
+        "masked_fill",
+        "constant_pad_nd",
+        "reflection_pad1d",
+        "reflection_pad2d",
+        "reflection_pad3d",
+        "replication_pad1d",
+        "replication_pad2d",
+        "replication_pad3d",
+        "roll",
+        "flip",
+        "repeat",
+        "max",
+        "min",
+        "amax",
+        "amin",
+        "maximum",
+        "minimum",
+        "argmax",
+        "argmin",
+        "sort",
+        "topk",
+        "clamp",
+        "clamp_min",
+        "clamp_max",
+        "eq",
+        "ne",
+        "lt",
+        "le",
+        "gt",
+        "ge",
+        "sign",
+        "floor",
+        "ceil",
+        "round",
+        "trunc",
+        "isnan",
+        "isinf",
+        "logical_not",
+        "logical_and",
+        "logical_or",
+        "any",
+        "all",
+        "bitwise_not",
+        "bitwise_and",
+        "bitwise_or",
+        "bitwise_xor",
+        "max_pool2d_with_indices",
+        "max_pool3d_with_indices",
+        "max_pool1d_with_indices",
+        "adaptive_max_pool2d",
+        "upsample_nearest1d",
+        "upsample_nearest2d",
+        "upsample_nearest3d",
+        "zeros_like",
+        "ones_like",
+        "full_like",
+        "full",
+        "zeros",
+        "ones",
+        "empty",
+        "empty_like",
+        "arange",
+        "eye",
+        "tril",
+        "triu",
+        "fill",
+        "lift_fresh_copy",
+        "nan_to_num",
+        "hardtanh",
+        "_unsafe_index",
+        "scalar_tensor",
+        "pixel_shuffle",
+        "pixel_unshuffle",
+        "new_zeros",
+        "new_full",
+    ]
+)
+_CONTRACTIONS = frozenset(
+    [
+        "convolution",
+        "_convolution",
+        "mm",
+        "addmm",
+        "bmm",
+        "baddbmm",
+        "mv",
+        "addmv",
+        "dot",
+        "vdot",
+        "_trilinear",
+        "linear",
+        "mkldnn_rnn_layer",
+        "lstm",
+        "gru",
+    ]
+)
+
+
+class Noise(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Adds noise to every op that rounds, the same for the same seed and values."""
+
+    def __init__(self, seed: int, narrow: bool = False) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._seed = seed
+        self._narrow = narrow
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        name = func._schema.name.split("::")[-1].rstrip("_")
+        if name in _EXACT or any(a.alias_info is not None for a in func._schema.arguments):
+            return func(*args, **kwargs)
+        if name == "_to_copy":
+            made = func(*args, **kwargs)
+            narrower = made.is_floating_point() and made.element_size() < args[0].element_size()
+            return self._add(made) if narrower or not args[0].is_floating_point() else made
+        least = NARROW if self._narrow and name in _CONTRACTIONS else 0.0
+        noisy = pytree.tree_map(lambda leaf: self._add(leaf, least), args)
+        return pytree.tree_map(self._add, func(*noisy, **kwargs))
+
+    def _add(self, leaf: Any, least: float = 0.0) -> Any:
+        if not isinstance(leaf, Tensor) or leaf.dtype not in AMOUNT:
+            return leaf
+        wide = leaf.float()
+        bits = wide.view(torch.int32) ^ self._seed
+        bits = (bits ^ (bits >> 15)) * 0x2C1B3C6D
+        bits = (bits ^ (bits >> 12)) * 0x297A2D39
+        unit = bits.float() * 2.0**-31
+        amount = max(AMOUNT[leaf.dtype], least)
+        return (wide * (1 + amount * unit)).to(leaf.dtype)
+
+
+@contextlib.contextmanager
+def exposed() -> Iterator[None]:
+    """Fused kernels of attention off, so that noise reaches their inside."""
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+
+
+def noisy_runs(
+    call: Callable[..., Any], args: tuple[Any, ...], count: int, narrow: bool
+) -> list[list[Tensor]]:
+    """The flattened outputs of `count` runs with different noise."""
+    runs = []
+    with exposed():
+        for number in range(count):
+            with Noise(0x51ED27 * (number + 1) & 0x7FFFFFFF, narrow):
+                runs.append(pytree.tree_leaves(call(*args)))
+    return runs

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Look-ups by index: embeddings, gathers, masks."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from asic.fuzz.generator import Generator, NoFit, op
+
+
+def _is_index(tensor: Tensor) -> bool:
+    return tensor.dtype == torch.int64 and tensor.numel() > 0
+
+
+@op(4)
+def embedding(g: Generator) -> None:
+    x = g.pick(lambda t: _is_index(t) and t.dim() <= 3)
+    rows = g.size(20)
+    low, high = int(g[x].min()), int(g[x].max())
+    ids = x if low >= 0 and high < rows else f"{x} % {rows}"
+    padding = ", padding_idx=0" if g.chance(0.2) else ""
+    g.emit(f"{g.layer(f'nn.Embedding({rows}, {g.size(17)}{padding})')}({ids})")
+
+
+@op(2)
+def constant_index(g: Generator) -> None:
+    x = g.pick(lambda t: t.dim() >= 1 and t.numel() > 0)
+    dim = g.integer(0, g[x].dim() - 1)
+    member = g.layer(
+        f"nn.Buffer(integers({g.integer(0, 9999)}, 0, {g[x].shape[dim]}, {g.size(9)}))"
+    )
+    where = ", ".join([":"] * dim + [member])
+    g.emit(g.choice([f"{x}.index_select({dim}, {member})", f"{x}[{where}]"]))
+
+
+@op(2)
+def gather(g: Generator) -> None:
+    x = g.pick(lambda t: t.dim() >= 1 and t.numel() > 0 and t.dtype != torch.bool)
+    dim = g.integer(0, g[x].dim() - 1)
+    shape = list(g[x].shape)
+    extent, shape[dim] = shape[dim], g.size(9)
+    listed = ", ".join(map(str, (g.integer(0, 9999), 0, extent, *shape)))
+    member = g.layer(f"nn.Buffer(integers({listed}))")
+    g.emit(f"{x}.gather({dim}, {member})")
+
+
+@op(1)
+def scatter(g: Generator) -> None:
+    x = g.pick(lambda t: t.dim() >= 1 and t.numel() > 0 and t.is_floating_point())
+    dim = g.integer(0, g[x].dim() - 1)
+    extent = g[x].shape[dim]
+    if g.chance(0.5):
+        count = g.integer(1, extent)
+        member = g.layer(f"nn.Buffer(torch.arange({count}))")
+        g.emit(f"torch.zeros_like({x}).index_add({dim}, {member}, {x}.narrow({dim}, 0, {count}))")
+    else:
+        shape = ", ".join(map(str, (g.integer(0, 9999), 0, extent, *g[x].shape)))
+        member = g.layer(f"nn.Buffer(integers({shape}))")
+        g.emit(f"torch.zeros_like({x}).scatter_add({dim}, {member}, {x})")
+
+
+@op(1)
+def one_hot(g: Generator) -> None:
+    x = g.pick(lambda t: _is_index(t) and t.dim() <= 2)
+    g.emit(f"F.one_hot({x} % 5, 5)")
+
+
+@op(1)
+def positions(g: Generator) -> None:
+    x = g.pick(lambda t: t.dim() in (2, 3) and t.numel() > 0 and t.dtype == g.dtype)
+    length, width = g[x].shape[-2:]
+    member = g.layer(f"nn.Embedding({length}, {width})")
+    g.emit(f"{x} + {member}(torch.arange({length}))")
+
+
+@op(1)
+def rotary(g: Generator) -> None:
+    x = g.pick(lambda t: t.dim() >= 2 and t.dtype == torch.float32 and t.numel() > 0)
+    length, width = g[x].shape[-2:]
+    if width % 2:
+        raise NoFit
+    half = width // 2
+    member = g.layer(f"nn.Parameter(uniform({g.integer(0, 9999)}, 0, 1, {half}))")
+    (angle,) = g.emit(f"torch.arange({length})[:, None] * {member}")
+    a, b = g.emit(f"{x}.split({half}, -1)", 2)
+    cos, sin = f"{angle}.cos()", f"{angle}.sin()"
+    g.emit(f"torch.cat([{a} * {cos} - {b} * {sin}, {a} * {sin} + {b} * {cos}], -1)")

@@ -1,0 +1,344 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Layers with weights: convolutions, linear layers, norms, products, attention, pooling."""
+
+from __future__ import annotations
+
+from asic.fuzz.generator import Generator, NoFit, op
+
+#: Gives norms something else than ones and zeros to do.
+_NORM = ("{0}.weight.uniform_(0.5, 1.5)", "{0}.bias.uniform_(-0.5, 0.5)")
+_STATISTICS = ("{0}.running_mean.uniform_(-0.5, 0.5)", "{0}.running_var.uniform_(0.5, 1.5)")
+
+
+def _frozen(lines: tuple[str, ...]) -> tuple[str, ...]:
+    """The lines, on tensors that need no gradient."""
+    return tuple(
+        line.replace(".weight.", ".weight.data.").replace(".bias.", ".bias.data.") for line in lines
+    )
+
+
+def _divisor(g: Generator, *values: int) -> int:
+    """A common divisor of the values."""
+    low = min(values)
+    return int(g.choice([d for d in range(1, low + 1) if all(v % d == 0 for v in values)]))
+
+
+def _image(g: Generator, spatial: int) -> str:
+    return g.pick_float(spatial + 2)
+
+
+def _convolution(g: Generator, spatial: int) -> None:
+    x = _image(g, spatial)
+    channels, extents = g[x].shape[1], g[x].shape[2:]
+    out = g.size(17)
+    groups = _divisor(g, channels, out) if g.chance(0.25) else 1
+    kernel = [min(g.choice([1, 1, 2, 3, 3, 5]), e + 2) for e in extents]
+    options = [f"stride={g.choice([1, 1, 2, 3])}"]
+    dilation = g.choice([1, 1, 1, 2])
+    if dilation > 1:
+        options.append(f"dilation={dilation}")
+    padding = [g.choice([0, k // 2, k // 2, k - 1]) for k in kernel]
+    if g.chance(0.1) and options == ["stride=1"]:
+        options.append(f"padding={g.choice(['same', 'valid'])!r}")
+    elif any(padding):
+        options.append(f"padding={tuple(padding)}")
+        if g.chance(0.1):
+            options.append(
+                f"padding_mode={g.choice(['zeros', 'reflect', 'replicate', 'circular'])!r}"
+            )
+    if groups > 1:
+        options.append(f"groups={groups}")
+    if g.chance(0.3):
+        options.append("bias=False")
+    text = f"nn.Conv{spatial}d({channels}, {out}, {tuple(kernel)}, {', '.join(options)})"
+    g.emit(f"{g.layer(text)}({x})")
+
+
+@op(9)
+def conv2d(g: Generator) -> None:
+    _convolution(g, 2)
+
+
+@op(2)
+def conv1d(g: Generator) -> None:
+    _convolution(g, 1)
+
+
+@op(1)
+def conv3d(g: Generator) -> None:
+    _convolution(g, 3)
+
+
+@op(3)
+def depthwise(g: Generator) -> None:
+    spatial = g.choice([2, 2, 2, 1])
+    x = _image(g, spatial)
+    channels = g[x].shape[1]
+    out = channels * g.choice([1, 1, 1, 2])
+    kernel = g.choice([1, 3, 3, 5])
+    text = (
+        f"nn.Conv{spatial}d({channels}, {out}, {kernel}, stride={g.choice([1, 1, 2])}, "
+        f"padding={kernel // 2}, groups={channels})"
+    )
+    g.emit(f"{g.layer(text)}({x})")
+
+
+@op(2)
+def conv_transpose(g: Generator) -> None:
+    spatial = g.choice([2, 2, 1, 3])
+    x = _image(g, spatial)
+    channels, out = g[x].shape[1], g.size(9)
+    groups = _divisor(g, channels, out) if g.chance(0.3) else 1
+    kernel, stride = g.choice([1, 2, 3, 4]), g.choice([1, 2, 2, 3])
+    options = [f"stride={stride}", f"padding={g.integer(0, kernel - 1)}"]
+    if stride > 1 and g.chance(0.4):
+        options.append(f"output_padding={g.integer(0, stride - 1)}")
+    if groups > 1:
+        options.append(f"groups={groups}")
+    if g.chance(0.2):
+        options.append("dilation=2")
+    text = f"nn.ConvTranspose{spatial}d({channels}, {out}, {kernel}, {', '.join(options)})"
+    g.emit(f"{g.layer(text)}({x})")
+
+
+@op(9)
+def linear(g: Generator) -> None:
+    x = g.pick(lambda t: t.is_floating_point() and t.numel() > 0 and t.dim() >= 1)
+    bias = ", bias=False" if g.chance(0.3) else ""
+    g.emit(f"{g.layer(f'nn.Linear({g[x].shape[-1]}, {g.size()}{bias})')}({x})")
+
+
+@op(1)
+def bilinear(g: Generator) -> None:
+    x = g.pick_float(2)
+    rows, inner = g[x].shape
+    y = g.pick(lambda t: t.dtype == g.dtype and t.dim() == 2 and t.shape[0] == rows)
+    g.emit(f"{g.layer(f'nn.Bilinear({inner}, {g[y].shape[1]}, {g.size(7)})')}({x}, {y})")
+
+
+@op(3)
+def matmul_weight(g: Generator) -> None:
+    x = g.pick(lambda t: t.is_floating_point() and t.numel() > 0 and t.dim() >= 2)
+    inner, out = g[x].shape[-1], g.size()
+    scale = round(inner**-0.5, 4)
+    batch = [g[x].shape[0]] if g[x].dim() == 3 and g.chance(0.3) else []
+    shape = ", ".join(str(s) for s in [g.integer(0, 9999), *batch, inner, out])
+    member = g.layer(f"nn.Parameter(normal({shape}) * {scale})")
+    g.emit(g.choice([f"{x} @ {member}", f"torch.matmul({x}, {member})"]))
+
+
+@op(5)
+def matmul(g: Generator) -> None:
+    a = g.pick(lambda t: t.is_floating_point() and t.numel() > 0 and t.dim() >= 1)
+    inner, dtype = g[a].shape[-1], g[a].dtype
+    b = g.pick(
+        lambda t: t.dtype == dtype and t.dim() >= 1 and t.shape[max(0, t.dim() - 2)] == inner
+    )
+    g.emit(f"torch.matmul({a}, {b}) * {round(inner**-0.5, 4)}")
+
+
+@op(4)
+def gram(g: Generator) -> None:
+    x = g.pick(lambda t: t.is_floating_point() and t.numel() > 0 and 2 <= t.dim() <= 4)
+    scale = round(g[x].shape[-1] ** -0.5, 4)
+    g.emit(f"torch.matmul({x}, {x}.transpose(-1, -2)) * {scale}")
+
+
+@op(2)
+def bmm(g: Generator) -> None:
+    a = g.pick_float(3)
+    batch, rows, inner = g[a].shape
+    dtype = g[a].dtype
+    b = g.pick(lambda t: t.dtype == dtype and t.dim() == 3 and t.shape[:2] == (batch, inner))
+    if g.chance(0.5):
+        g.emit(f"torch.bmm({a}, {b})")
+    else:
+        c = g.pick(lambda t: t.dtype == dtype and t.shape == (batch, rows, g[b].shape[2]))
+        g.emit(f"torch.baddbmm({c}, {a}, {b}, beta=0.5, alpha={g.scalar()})")
+
+
+@op(2)
+def einsum(g: Generator) -> None:
+    x = g.pick_float(2, 3, 4)
+    rank = g[x].dim()
+    letters = "bijk"[:rank]
+    form = g.integer(0, 2)
+    if form == 0:
+        member = g.layer(
+            f"nn.Parameter(normal({g.integer(0, 9999)}, {g[x].shape[-1]}, {g.size(9)}) * 0.3)"
+        )
+        g.emit(f"torch.einsum('{letters},{letters[-1]}o->{letters[:-1]}o', {x}, {member})")
+    elif form == 1:
+        other = letters[:-1] + "z"
+        g.emit(f"torch.einsum('{letters},{other}->{letters[:-1]}', {x}, {x})")
+    else:
+        permuted = "".join(g.random.sample(letters, rank))
+        g.emit(f"torch.einsum('{letters}->{permuted}', {x})")
+
+
+@op(1)
+def outer(g: Generator) -> None:
+    x = g.pick_float(1)
+    g.emit(g.choice([f"torch.outer({x}, {x})", f"{x}.dot({x})"]))
+
+
+@op(5)
+def batch_norm(g: Generator) -> None:
+    spatial = g.choice([2, 2, 2, 1, 3])
+    x = _image(g, spatial)
+    lines = _frozen(_NORM) + _STATISTICS
+    g.emit(f"{g.layer(f'nn.BatchNorm{spatial}d({g[x].shape[1]})', lines)}({x})")
+
+
+@op(5)
+def layer_norm(g: Generator) -> None:
+    x = g.pick(lambda t: t.is_floating_point() and t.dim() >= 1 and t.shape[-1] > 1)
+    last = 2 if g[x].dim() > 2 and g.chance(0.2) else 1
+    shape = tuple(g[x].shape[-last:])
+    if g.chance(0.2):
+        g.emit(f"F.layer_norm({x}, {shape})")
+    else:
+        g.emit(f"{g.layer(f'nn.LayerNorm({shape})', _frozen(_NORM))}({x})")
+
+
+@op(2)
+def rms_norm(g: Generator) -> None:
+    x = g.pick(lambda t: t.is_floating_point() and t.dim() >= 1 and t.shape[-1] > 1)
+    lines = _frozen(_NORM[:1])
+    g.emit(f"{g.layer(f'nn.RMSNorm({g[x].shape[-1]}, eps=1e-5)', lines)}({x})")
+
+
+@op(2)
+def group_norm(g: Generator) -> None:
+    x = g.pick(lambda t: t.is_floating_point() and t.dim() >= 2 and t[0].numel() > t.shape[1])
+    groups = _divisor(g, g[x].shape[1])
+    if g[x][0].numel() // groups < 2:
+        raise NoFit
+    g.emit(f"{g.layer(f'nn.GroupNorm({groups}, {g[x].shape[1]})', _frozen(_NORM))}({x})")
+
+
+@op(1)
+def instance_norm(g: Generator) -> None:
+    x = g.pick(lambda t: t.is_floating_point() and t.dim() in (3, 4) and t[0, 0].numel() > 1)
+    g.emit(f"F.instance_norm({x})")
+
+
+@op(3)
+def attention(g: Generator) -> None:
+    x = g.pick_float(3)
+    batch, length, width = g[x].shape
+    heads = _divisor(g, width)
+    projection = g.layer(f"nn.Linear({width}, {3 * width})")
+    (packed,) = g.emit(f"{projection}({x})")
+    shaped = f".view({batch}, {length}, {heads}, {width // heads}).transpose(1, 2)"
+    q, k, v = g.emit(f"{packed}.chunk(3, -1)", 3)
+    options = g.choice(["", "", ", is_causal=True", f", scale={g.scalar()}"])
+    if g.chance(0.25) and "causal" not in options:
+        mask = g.layer(f"nn.Buffer(uniform({g.integer(0, 9999)}, 0, 1, {length}, {length}) < 0.7)")
+        (mask,) = g.emit(f"{mask} | torch.eye({length}, dtype=torch.bool)")
+        options += f", attn_mask={mask}"
+    operands = ", ".join(f"{part}{shaped}" for part in (q, k, v))
+    (mixed,) = g.emit(f"F.scaled_dot_product_attention({operands}{options})")
+    g.emit(f"{mixed}.transpose(1, 2).reshape({batch}, {length}, {width})")
+
+
+@op(1)
+def multihead(g: Generator) -> None:
+    x = g.pick_float(3)
+    width = g[x].shape[2]
+    member = g.layer(f"nn.MultiheadAttention({width}, {_divisor(g, width)}, batch_first=True)")
+    g.emit(f"{member}({x}, {x}, {x}, need_weights=False)[0]")
+
+
+@op(1)
+def encoder_layer(g: Generator) -> None:
+    x = g.pick_float(3)
+    width = g[x].shape[2]
+    if width < 2:
+        raise NoFit
+    options = f"{g.size(17)}, batch_first=True, norm_first={g.chance(0.5)}"
+    member = g.layer(f"nn.TransformerEncoderLayer({width}, {_divisor(g, width)}, {options})")
+    g.emit(f"{member}({x})")
+
+
+@op(3)
+def gated(g: Generator) -> None:
+    x = g.pick(lambda t: t.is_floating_point() and t.numel() > 0 and t.dim() >= 2)
+    inner, hidden = g[x].shape[-1], g.size(17)
+    up, gate = (g.layer(f"nn.Linear({inner}, {hidden}, bias=False)") for _ in range(2))
+    down = g.layer(f"nn.Linear({hidden}, {inner}, bias=False)")
+    (mixed,) = g.emit(f"F.silu({gate}({x})) * {up}({x})")
+    g.emit(f"{x} + {down}({mixed})" if g.chance(0.6) else f"{down}({mixed})")
+
+
+@op(2)
+def squeeze_excite(g: Generator) -> None:
+    x = g.pick_float(4)
+    channels, inner = g[x].shape[1], g.size(8)
+    down, up = (
+        g.layer(f"nn.Conv2d({channels}, {inner}, 1)"),
+        g.layer(f"nn.Conv2d({inner}, {channels}, 1)"),
+    )
+    (scale,) = g.emit(f"{up}(F.relu({down}({x}.mean((2, 3), keepdim=True))))")
+    g.emit(f"{x} * torch.{g.choice(['sigmoid', 'sigmoid', 'tanh'])}({scale})")
+
+
+@op(3)
+def residual(g: Generator) -> None:
+    x = g.pick_float(4)
+    channels = g[x].shape[1]
+    convolution = g.layer(f"nn.Conv2d({channels}, {channels}, 3, padding=1, bias=False)")
+    norm = g.layer(f"nn.BatchNorm2d({channels})", _frozen(_NORM) + _STATISTICS)
+    (y,) = g.emit(
+        f"F.{g.choice(['relu', 'relu6', 'silu', 'hardswish'])}({norm}({convolution}({x})))"
+    )
+    g.emit(f"F.relu({y} + {x})" if g.chance(0.5) else f"{y} + {x}")
+
+
+@op(4)
+def pool(g: Generator) -> None:
+    spatial = g.choice([2, 2, 2, 1, 3])
+    x = _image(g, spatial)
+    limit = min(g[x].shape[2:])
+    kernel = min(g.choice([1, 2, 2, 3]), limit)
+    options = [f"stride={g.choice([1, 2, 2, 3])}"]
+    if g.chance(0.4):
+        options.append(f"padding={kernel // 2}")
+    if g.chance(0.2):
+        options.append("ceil_mode=True")
+    if g.chance(0.5):
+        if g.chance(0.15):
+            options.append("dilation=2")
+        g.emit(f"F.max_pool{spatial}d({x}, {kernel}, {', '.join(options)})")
+    else:
+        if g.chance(0.3):
+            options.append("count_include_pad=False")
+        g.emit(f"F.avg_pool{spatial}d({x}, {kernel}, {', '.join(options)})")
+
+
+@op(2)
+def adaptive_pool(g: Generator) -> None:
+    spatial = g.choice([2, 2, 1])
+    x = _image(g, spatial)
+    size = g.choice([1, 1, 1, 2, 3])
+    g.emit(f"F.adaptive_{g.choice(['avg', 'avg', 'max'])}_pool{spatial}d({x}, {size})")
+
+
+@op(2)
+def interpolate(g: Generator) -> None:
+    spatial = g.choice([2, 2, 2, 1])
+    x = _image(g, spatial)
+    smooth = "bilinear" if spatial == 2 else "linear"
+    mode = g.choice(["nearest", "nearest", smooth, smooth, *(["bicubic"] if spatial == 2 else [])])
+    size = g.choice(["scale_factor=2", "scale_factor=2", "scale_factor=3", f"size={g.size(12)}"])
+    corners = f", align_corners={g.chance(0.5)}" if mode != "nearest" else ""
+    g.emit(f"F.interpolate({x}, {size}, mode={mode!r}{corners})")
+
+
+@op(1)
+def pixel_shuffle(g: Generator) -> None:
+    x = g.pick_float(4)
+    if g[x].shape[1] % 4 == 0 and g.chance(0.6):
+        g.emit(f"F.pixel_shuffle({x}, 2)")
+    else:
+        g.emit(f"F.pixel_unshuffle({x}, 2)")

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Sums, extrema, softmax, and scans."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from asic.fuzz.generator import Generator, NoFit, op
+
+
+def _dims(g: Generator, tensor: Tensor) -> str:
+    """The argument of a reduction over one or several dimensions."""
+    rank = tensor.dim()
+    count = 1 if g.chance(0.7) else g.integer(1, rank)
+    dims = g.random.sample(range(rank), count)
+    dims = [d - rank if g.chance(0.5) else d for d in dims]
+    return str(dims[0]) if count == 1 else str(tuple(dims))
+
+
+def _keep(g: Generator) -> str:
+    return ", keepdim=True" if g.chance(0.5) else ""
+
+
+def _ranked(tensor: Tensor) -> bool:
+    return tensor.dim() >= 1 and tensor.numel() > 0
+
+
+@op(6)
+def reduce_float(g: Generator) -> None:
+    x = g.pick(lambda t: t.is_floating_point() and _ranked(t))
+    name = g.choice(["mean", "mean", "mean", "sum", "sum", "amax", "amin", "logsumexp"])
+    g.emit(f"{x}.{name}({_dims(g, g[x])}{_keep(g)})")
+
+
+@op(1)
+def reduce_all(g: Generator) -> None:
+    x = g.pick(lambda t: _ranked(t) and t.dtype != torch.bool)
+    name = g.choice(
+        ["sum", "amax", "amin", "max", "min", *(["mean"] if g[x].is_floating_point() else [])]
+    )
+    g.emit(f"{x}.{name}()")
+
+
+@op(2)
+def reduce_integer(g: Generator) -> None:
+    x = g.pick(lambda t: not t.is_floating_point() and t.dtype != torch.bool and _ranked(t))
+    g.emit(f"{x}.{g.choice(['sum', 'amax', 'amin'])}({_dims(g, g[x])}{_keep(g)})")
+
+
+@op(1)
+def reduce_bool(g: Generator) -> None:
+    x = g.pick(lambda t: t.dtype == torch.bool and _ranked(t))
+    dim = g.integer(-g[x].dim(), g[x].dim() - 1)
+    g.emit(f"{x}.{g.choice(['any', 'all', 'sum'])}({dim}{_keep(g)})")
+
+
+@op(2)
+def spread(g: Generator) -> None:
+    x = g.pick(lambda t: t.is_floating_point() and t.dim() >= 1 and t.shape[-1] > 1)
+    text = g.choice(
+        [
+            "{}.var(-1, keepdim=True)",
+            "{}.var(-1, correction=0)",
+            "{}.std(-1)",
+            "{}.norm(dim=-1, keepdim=True)",
+            "torch.linalg.vector_norm({}, ord=1, dim=-1)",
+            "F.normalize({}, dim=-1)",
+            "{0} - {0}.mean(-1, keepdim=True)",
+        ]
+    )
+    g.emit(text.format(x))
+
+
+@op(1)
+def product(g: Generator) -> None:
+    x = g.pick(lambda t: t.is_floating_point() and t.dim() >= 1 and 0 < t.shape[-1] <= 6)
+    g.emit(f"{x}.prod(-1)")
+
+
+@op(5)
+def softmax(g: Generator) -> None:
+    x = g.pick(lambda t: t.is_floating_point() and _ranked(t))
+    dim = g.choice([-1, -1, g.integer(0, g[x].dim() - 1)])
+    g.emit(
+        f"{g.choice(['F.softmax', 'F.softmax', 'F.softmax', 'F.log_softmax', 'F.softmin'])}({x}, {dim})"
+    )
+
+
+@op(1)
+def extremum(g: Generator) -> None:
+    x = g.pick(lambda t: _ranked(t) and t.dtype != torch.bool)
+    dim = g.integer(0, g[x].dim() - 1)
+    form = g.integer(0, 1)
+    if form == 0:
+        g.emit(f"{x}.{g.choice(['argmax', 'argmin'])}({dim}{_keep(g)})")
+    else:
+        g.emit(f"torch.{g.choice(['max', 'min'])}({x}, {dim}{_keep(g)})", 2)
+
+
+@op(1)
+def scan(g: Generator) -> None:
+    x = g.pick(lambda t: _ranked(t) and t.dtype != torch.bool)
+    dim = g.integer(-g[x].dim(), g[x].dim() - 1)
+    name = "cumsum"
+    if g[x].is_floating_point() and g.chance(0.2):
+        name = "cumprod"
+        if g[x].shape[dim] > 6:
+            raise NoFit
+    g.emit(f"{x}.{name}({dim})")
+
+
+@op(1)
+def topk(g: Generator) -> None:
+    x = g.pick(lambda t: _ranked(t) and t.is_floating_point() and t.shape[-1] >= 2)
+    k = g.integer(1, g[x].shape[-1])
+    if g.chance(0.7):
+        g.emit(f"{x}.topk({k})", 2)
+    else:
+        g.emit(f"torch.sort({x}, descending={g.chance(0.5)})", 2)

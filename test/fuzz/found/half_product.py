@@ -1,0 +1,44 @@
+"""Products of float16 had no way to bfloat16, the array's only wide format."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+def normal(seed, *shape):
+    """Values from the normal distribution, the same ones every time."""
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def uniform(seed, low, high, *shape):
+    """Values of [low, high)."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(shape, generator=generator) * (high - low) + low
+
+
+def integers(seed, low, high, *shape):
+    """Integers of [low, high), int64."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(low, high, shape, generator=generator)
+
+TARGET = 'edge-tx1'
+QUANTIZE = ''
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.m0 = nn.Linear(5, 7)
+
+    def forward(self, x0, x1):
+        v0 = self.m0(x0) @ x1
+        return v0
+
+
+def make():
+    model = Model().eval().to(torch.float16)
+    return model, (
+        normal(1, 3, 5).to(torch.float16),
+        normal(2, 7, 4).to(torch.float16),
+    )

@@ -1,0 +1,37 @@
+"""Variances were refused: their tensors were float64."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+def normal(seed, *shape):
+    """Values from the normal distribution, the same ones every time."""
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def uniform(seed, low, high, *shape):
+    """Values of [low, high)."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(shape, generator=generator) * (high - low) + low
+
+
+def integers(seed, low, high, *shape):
+    """Integers of [low, high), int64."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(low, high, shape, generator=generator)
+
+TARGET = 'edge-tx1'
+QUANTIZE = ''
+
+
+class Model(nn.Module):
+    def forward(self, x0):
+        v0 = x0.var(-1, keepdim=True)
+        v1 = x0.std((0, 1), correction=0) + v0
+        return v1
+
+
+def make():
+    model = Model().eval()
+    return model, (normal(1, 3, 4, 5),)

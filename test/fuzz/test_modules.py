@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Random modules, and those that once failed; the fuzzer itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from asic.fuzz import judge as judging
+from asic.fuzz.cli import constants, main
+from asic.fuzz.draw import draw
+from asic.fuzz.minimise import minimise
+from asic.fuzz.program import Program
+from asic.fuzz.worker import Task, Worker, maker
+
+FOUND = sorted((Path(__file__).parent / "found").glob("*.py"))
+#: (target, quantize, how many seeds)
+BOUNDED = [("edge-tx1", "", 22), ("npu-256", "int8", 6), ("edge-tx1", "int8", 6), ("cpu", "", 6)]
+
+
+@pytest.fixture(scope="module")
+def worker() -> Iterator[Worker]:
+    process = Worker(120)
+    yield process
+    process.close()
+
+
+@pytest.mark.parametrize("path", FOUND, ids=lambda path: path.stem)
+def test_what_was_found_stays_right(path: Path, worker: Worker) -> None:
+    source = path.read_text()
+    settings = constants(source)
+    _, outcome = worker.run(Task(settings["TARGET"], settings["QUANTIZE"], source=source))
+    assert outcome.verdict == "ok", outcome
+
+
+@pytest.mark.parametrize(("target", "quantize", "count"), BOUNDED)
+def test_random_modules(target: str, quantize: str, count: int, worker: Worker) -> None:
+    for seed in range(count):
+        program, outcome = worker.run(Task(target, quantize, seed))
+        text = program.source() if program else ""
+        assert outcome.verdict in ("ok", "refused", "skipped"), f"seed {seed}: {outcome}\n{text}"
+
+
+def test_a_seed_always_gives_the_same_module() -> None:
+    assert draw(7).source() == draw(7).source()
+    assert draw(7).source() != draw(8).source()
+
+
+class Sensitive(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.floor(x / 0.1) - (x / 0.1)
+
+
+class Sum(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return (x * x).sum(-1)
+
+
+def test_a_wrong_value_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = torch.rand(4, 300)
+    assert judging.judge(lambda: (Sum(), (x,)), "cpu", "").verdict == "ok"
+    read = judging._read
+
+    def other(model: nn.Module, args: tuple[torch.Tensor, ...]) -> object:
+        # One element of 300 is left out.
+        return read(Crop(), args)
+
+    class Crop(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return (x * x)[:, 1:].sum(-1)
+
+    monkeypatch.setattr(judging, "_read", other)
+    outcome = judging.judge(lambda: (Sum(), (x,)), "cpu", "")
+    assert (outcome.verdict, outcome.stage) == ("wrong", "cpu")
+
+
+def test_what_depends_on_last_bits_is_skipped() -> None:
+    x = torch.arange(50).float() * 0.1
+    assert judging.judge(lambda: (Sensitive(), (x,)), "cpu", "").verdict == "skipped"
+
+
+def test_findings_become_small() -> None:
+    program = next(p for p in map(draw, range(200)) if len(p.statements) > 5 and len(p.inputs) > 1)
+    calls = 0
+
+    def fails(candidate: Program) -> bool:
+        nonlocal calls
+        calls += 1
+        try:
+            model, args = maker(candidate.source())()
+            model(*args)
+        except Exception:
+            return False
+        return candidate.statements[-1].lines == program.statements[-1].lines or any(
+            s.kinds == program.statements[-1].kinds for s in candidate.statements
+        )
+
+    small = minimise(program, fails)
+    assert len(small.statements) == 1
+    assert fails(small)
+    assert calls <= 130
+
+
+def test_death_and_delay_are_outcomes(worker: Worker) -> None:
+    source = draw(3).source()
+    deadly = source.replace("def make():", "def make():\n    import os; os.abort()")
+    _, outcome = worker.run(Task("cpu", source=deadly))
+    assert (outcome.verdict, outcome.message) == ("crash", "SIGABRT")
+    slow = Worker(1)
+    slow.run(Task("cpu", source=source))
+    _, outcome = slow.run(
+        Task(
+            "cpu",
+            source=source.replace("def make():", "def make():\n    import time; time.sleep(9)"),
+        )
+    )
+    slow.close()
+    assert outcome.verdict == "hang"
+
+
+def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--count", "2", "--ops", "linear,activation", "--target", "cpu"]) == 0
+    assert "2 modules" in capsys.readouterr().out
+    assert main(["--ops", "nothing"]) == 2
+    path = tmp_path / "module.py"
+    program = replace(draw(3), settings={"TARGET": "cpu", "QUANTIZE": ""})
+    path.write_text(program.source())
+    assert main(["--replay", str(path)]) == 0
