@@ -12,6 +12,7 @@ not import torch.
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 from asic.errors import AsicError, CompileError, EmulatorFault, ProgramError, TargetError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from asic import quantization
     from asic.compiled import Compiled
     from asic.compiler import compile
+    from asic.dynamo import GraphReport, reports
     from asic.options import CompileOptions
     from asic.profile import Profile
     from asic.report import Report
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 _LAZY = {
     "Compiled": "asic.compiled",
     "CompileOptions": "asic.options",
+    "GraphReport": "asic.dynamo",
     "Profile": "asic.profile",
     "Report": "asic.report",
     "Target": "asic.target",
@@ -38,6 +41,7 @@ _LAZY = {
     "compile": "asic.compiler",
     "load": "asic.storage",
     "quantization": "",
+    "reports": "asic.dynamo",
     "targets": "asic.target",
     "verify": "asic.verification",
 }
@@ -48,6 +52,7 @@ __all__ = [
     "CompileOptions",
     "Compiled",
     "EmulatorFault",
+    "GraphReport",
     "Profile",
     "ProgramError",
     "Report",
@@ -57,6 +62,7 @@ __all__ = [
     "compile",
     "load",
     "quantization",
+    "reports",
     "targets",
     "verify",
 ]
@@ -76,3 +82,27 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+class _EntryPoints:
+    """Tells Python's metadata about the backend of `torch.compile`.
+
+    An installed package says so in its own metadata, which then comes first; a source tree
+    on the path has none.
+    """
+
+    @staticmethod
+    def find_spec(*_: Any) -> None:
+        """There is nothing to import here."""
+
+    @staticmethod
+    def find_distributions(context: Any) -> list[Any]:
+        """This package, when everything or it is asked for."""
+        if context.name not in (None, "asic-mlir"):
+            return []
+        from asic.metadata import SourceTree
+
+        return [SourceTree()]
+
+
+sys.meta_path.append(_EntryPoints)

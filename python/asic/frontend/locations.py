@@ -32,8 +32,8 @@ def module_path(node: torch.fx.Node) -> str:
     stack: dict[str, Any] = node.meta.get("nn_module_stack") or {}
     if not stack:
         return ""
-    path = str(list(stack.values())[-1][0])
-    return path.removeprefix("L['self']").removeprefix(".")
+    # Export says "L['self'].layer", torch.compile "L['fn'].layer" after the caller's variable.
+    return re.sub(r"^L\['\w+'\]\.?", "", str(list(stack.values())[-1][0]))
 
 
 def operator_of(node: torch.fx.Node) -> str:

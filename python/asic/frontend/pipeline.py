@@ -46,6 +46,7 @@ _TO_LINALG = (
 )
 _CLEAN = ("func.func(canonicalize)", "cse", "symbol-dce")
 
+_FOREIGN = re.compile(r'"torch\.operator".*name = "([\w.]+)"')
 _OP_NAME = re.compile(r"""['"](torch\.[\w.]+)['"]""")
 
 
@@ -113,11 +114,16 @@ def _unsupported(module: Any, error: ir.MLIRError) -> CompileError:
     op, where = "", ""
     for diagnostic in error.error_diagnostics:
         diagnostics.append(f"{describe(diagnostic.location)}: {diagnostic.message}")
-        name = _OP_NAME.search(diagnostic.message)
+        # An op that the torch dialect does not have says its name in an attribute.
+        name = _FOREIGN.search(diagnostic.message) or _OP_NAME.search(diagnostic.message)
         if name and not op:
             op, where = name[1], describe(diagnostic.location)
-    if not op or op.startswith(("torch.constant.", "torch.vtensor.")) or op == "torch.operator":
-        op, where = _first_left(module) or (op or "an op", where)
+    foreign, left = _leftovers(module)
+    if foreign:
+        # What the torch dialect does not have is the cause, whoever complains.
+        op, where = foreign[0]
+    elif not op or op.startswith(("torch.constant.", "torch.vtensor.")):
+        op, where = left[0] if left else (op or "an op", where)
     op = op.removeprefix("torch.")
     return CompileError(
         f"cannot lower {op} at {where or 'unknown source'}; replace it by supported "
@@ -127,9 +133,13 @@ def _unsupported(module: Any, error: ir.MLIRError) -> CompileError:
     )
 
 
-def _first_left(module: Any) -> tuple[str, str] | None:
-    """(name, source) of the first op that the conversions before the failure left."""
+def _leftovers(module: Any) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """(name, source) of the ops that the conversions before a failure left.
+
+    First those that the torch dialect does not have, then its own.
+    """
     left: list[tuple[str, str]] = []
+    foreign: list[tuple[str, str]] = []
 
     def visit(op: Any) -> None:
         name = op.name
@@ -142,7 +152,7 @@ def _first_left(module: Any) -> tuple[str, str] | None:
             left.append((name, describe(op.location)))
 
     walk(module, visit)
-    return left[0] if left else None
+    return foreign, left
 
 
 def _check(module: Any) -> None:
