@@ -103,9 +103,9 @@ def measure(model: Encoder, compiled: asic.Compiled, inputs: list[Any]) -> dict[
     """Cosines to PyTorch's vectors, and what the report says of one inference."""
     start = time.perf_counter()
     with torch.no_grad():
-        pairs = [(model(*args)[0], compiled(*args)[0]) for args in inputs]
+        pairs = [(model(*args)[0].double(), compiled(*args)[0].double()) for args in inputs]
     seconds = time.perf_counter() - start
-    cosines = torch.stack([torch.cosine_similarity(a, b, dim=0) for a, b in pairs]).double()
+    cosines = torch.stack([torch.cosine_similarity(a, b, dim=0) for a, b in pairs])
     wanted, found = (torch.stack(v) for v in zip(*pairs, strict=True))
     report = compiled.report().to_dict()
     return {
