@@ -338,9 +338,8 @@ void Compilation::extractHost(ModuleOp module) {
   });
 }
 
-std::string Compilation::printStage(StringRef phase, InterruptFn interrupt) {
-  if (phase == "import")
-    return request.text;
+bool Compilation::replayTo(StringRef phase, InterruptFn interrupt,
+                           function_ref<void(ModuleOp)> print) {
   Compilation replay(request);
   replay.interrupted = std::move(interrupt);
   ScopedDiagnosticHandler handler(replay.context.get(),
@@ -349,15 +348,47 @@ std::string Compilation::printStage(StringRef phase, InterruptFn interrupt) {
   bool succeeded =
       module && replay.runPhases(*module, phase, /*isReplay=*/true);
   wasInterrupted = replay.wasInterrupted;
+  if (succeeded)
+    print(*module);
+  return succeeded;
+}
+
+std::string Compilation::printStage(StringRef phase, InterruptFn interrupt) {
+  if (phase == "import")
+    return request.text;
   std::string text;
-  if (!succeeded)
-    return text;
-  OpPrintingFlags flags;
-  flags.elideLargeElementsAttrs(/*largeElementLimit=*/16);
-  flags.elideLargeResourceString(/*largeResourceLimit=*/0);
-  llvm::raw_string_ostream stream(text);
-  module->print(stream, flags);
+  replayTo(phase, std::move(interrupt), [&](ModuleOp module) {
+    OpPrintingFlags flags;
+    flags.elideLargeElementsAttrs(/*largeElementLimit=*/16);
+    flags.elideLargeResourceString(/*largeResourceLimit=*/0);
+    llvm::raw_string_ostream stream(text);
+    module->print(stream, flags);
+  });
   return text;
+}
+
+StageDump Compilation::dumpStage(StringRef phase, InterruptFn interrupt) {
+  StageDump dump;
+  replayTo(phase, std::move(interrupt), [&](ModuleOp module) {
+    OpPrintingFlags flags;
+    flags.enableDebugInfo();
+    flags.elideLargeResourceString(/*largeResourceLimit=*/0);
+    llvm::raw_string_ostream stream(dump.text);
+    module->print(stream, flags);
+    llvm::StringSet<> seen;
+    auto add = [&](DenseResourceElementsAttr attr) {
+      AsmResourceBlob *blob = attr.getRawHandle().getBlob();
+      StringRef name = attr.getRawHandle().getKey();
+      if (!blob || !seen.insert(name).second)
+        return;
+      ArrayRef<char> data = blob->getData();
+      dump.weights.push_back(
+          {name.str(), describeTensor(cast<RankedTensorType>(attr.getType())),
+           std::vector<char>(data.begin(), data.end())});
+    };
+    module->walk([&](Operation *op) { op->getAttrDictionary().walk(add); });
+  });
+  return dump;
 }
 
 } // namespace mlir::asic

@@ -59,6 +59,19 @@ struct ModelTensor {
   std::string state;
 };
 
+/// A weight that a text names.
+struct NamedBytes {
+  std::string name;
+  HostTensor tensor;
+  std::vector<char> bytes;
+};
+
+/// The text of a module and its weights.
+struct StageDump {
+  std::string text;
+  std::vector<NamedBytes> weights;
+};
+
 /// A compilation and its result.
 class Compilation {
 public:
@@ -74,6 +87,10 @@ public:
   /// Text of the module after `phase`, without the bytes of weights; runs the
   /// phases again. Empty when that fails.
   std::string printStage(StringRef phase, InterruptFn interrupted = {});
+
+  /// The same with every constant written out, and the bytes of weights beside
+  /// it: what compiles again.
+  StageDump dumpStage(StringRef phase, InterruptFn interrupted = {});
 
   std::string failedPhase;
   bool wasInterrupted = false;
@@ -99,6 +116,10 @@ public:
 
 private:
   OwningOpRef<ModuleOp> parse();
+  /// Runs `print` on the module after `phase`, made again; false when that
+  /// fails.
+  bool replayTo(StringRef phase, InterruptFn interrupt,
+                function_ref<void(ModuleOp)> print);
   bool runPhases(ModuleOp module, StringRef until, bool isReplay);
   bool readBorder(ModuleOp module);
   void readPartition(ModuleOp module);

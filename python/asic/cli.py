@@ -94,8 +94,11 @@ def _compile(options: argparse.Namespace) -> int:
         options=asic.CompileOptions(until=options.until),
     )
     if options.emit == "mlir":
-        phase = options.until or list(compiled.stages)[-1]
-        _write(options.output, compiled.stages[phase])
+        phase = options.until or [name for name in compiled.stages if name != "program"][-1]
+        if options.output is None or phase == "program":
+            _write(options.output, compiled.stages[phase])
+        else:
+            compiled.stages.write(phase, options.output)
     elif options.emit == "asm":
         _write(options.output, "".join(m.disassemble() for m in compiled.machines.values()))
     elif options.output is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ import numpy as np
 from asic import _core
 from asic.errors import CompileError, ProgramError
 from asic.machine import Machine
+from asic.stages import Stages
 from asic.state import State
 from asic.structure import Structure
 from asic.tensors import Array, TensorSpec, check_input, is_torch, numpy_dtype, raw, to_torch
@@ -59,37 +59,6 @@ class Facts:
     placement: dict[str, Any] = field(default_factory=dict)
     compile_seconds: float = 0.0
     phase_seconds: dict[str, float] = field(default_factory=dict)
-
-
-class Stages(Mapping[str, str]):
-    """The text of the module after each phase, made when it is asked for."""
-
-    def __init__(
-        self,
-        compilation: _core.Compilation | None,
-        names: tuple[str, ...],
-        texts: dict[str, str],
-    ) -> None:
-        self._compilation = compilation
-        self._names = names
-        self._texts = texts
-
-    def __getitem__(self, phase: str) -> str:
-        if phase not in self._names:
-            raise KeyError(phase)
-        if phase not in self._texts:
-            assert self._compilation is not None, "a phase without a compilation"
-            self._texts[phase] = self._compilation.stage(phase)
-        return self._texts[phase]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-    def __repr__(self) -> str:
-        return f"Stages({', '.join(self._names)})"
 
 
 class Compiled:
@@ -138,7 +107,7 @@ class Compiled:
         self._complete = complete
         self._machines = {name: Machine(program) for name, program in programs.items()}
         self._host = self._load_host()
-        self.stages: Mapping[str, str] = self._stages(compilation)
+        self.stages = self._stages(compilation)
 
     @classmethod
     def from_compilation(
@@ -200,7 +169,9 @@ class Compiled:
             texts["program"] = "\n".join(m.disassemble() for m in self._machines.values())
         phases = [] if compilation is None else [name for name, _ in compilation.phase_seconds]
         names = ["import", *phases] if compilation is not None else []
-        return Stages(compilation, tuple(dict.fromkeys([*names, *texts])), texts)
+        return Stages(
+            compilation, tuple(dict.fromkeys([*names, *texts])), texts, self.state.initial
+        )
 
     def _load_host(self) -> _core.HostProgram | None:
         if not self.host_text or not self._complete:

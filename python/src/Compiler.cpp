@@ -39,6 +39,10 @@ bool isInterrupted() {
   return PyErr_CheckSignals() != 0;
 }
 
+nb::tuple toPython(const HostTensor &tensor) {
+  return nb::make_tuple(nb::tuple(nb::cast(tensor.shape)), tensor.type);
+}
+
 /// A compilation with the arrays that it reads.
 class PyCompilation {
 public:
@@ -63,6 +67,21 @@ public:
     }
     raiseInterrupt();
     return text;
+  }
+
+  nb::tuple dumpStage(const std::string &phase) {
+    StageDump dump;
+    {
+      nb::gil_scoped_release unlock;
+      dump = compilation.dumpStage(phase, isInterrupted);
+    }
+    raiseInterrupt();
+    nb::dict arrays;
+    for (const NamedBytes &weight : dump.weights)
+      arrays[weight.name.c_str()] =
+          nb::make_tuple(toPython(weight.tensor),
+                         nb::bytes(weight.bytes.data(), weight.bytes.size()));
+    return nb::make_tuple(dump.text, arrays);
   }
 
   Weights weights;
@@ -97,10 +116,6 @@ nb::dict toPython(const DiagnosticRecord &diagnostic) {
     notes.append(toPython(note));
   result["notes"] = notes;
   return result;
-}
-
-nb::tuple toPython(const HostTensor &tensor) {
-  return nb::make_tuple(nb::tuple(nb::cast(tensor.shape)), tensor.type);
 }
 
 nb::list toPython(const std::vector<ModelTensor> &tensors) {
@@ -262,6 +277,8 @@ void bindCompiler(nb::module_ &m) {
            "meanwhile; KeyboardInterrupt stops it between two passes.")
       .def("stage", &PyCompilation::printStage, nb::arg("phase"),
            "Text after a phase, without the bytes of weights")
+      .def("dump", &PyCompilation::dumpStage, nb::arg("phase"),
+           "(text after a phase, {name: ((shape, type), bytes)})")
       .def_prop_ro("failed_phase",
                    [](PyCompilation &c) { return c.compilation.failedPhase; })
       .def_prop_ro("reproducer",
