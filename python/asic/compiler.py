@@ -257,7 +257,7 @@ def _mlir_text(model: Any) -> Source | None:
     """The source when `model` is MLIR in one of its forms."""
     operation = getattr(model, "operation", None)
     if operation is not None and hasattr(operation, "get_asm"):
-        return Source(operation.get_asm(enable_debug_info=True), {})
+        return Source(_module_text(operation), {})
     if isinstance(model, str) and re.search(r"\bfunc\.func\b", model):
         return Source(model, {})
     if not isinstance(model, (str, os.PathLike)) or Path(model).suffix != ".mlir":
@@ -272,6 +272,15 @@ def _mlir_text(model: Any) -> Source | None:
             f"expected MLIR text in {path}, got other bytes", phase="import"
         ) from problem
     return Source(text, _weights_beside(path), file_name=str(path))
+
+
+def _module_text(operation: Any) -> str:
+    """Text of an MLIR module, lowered to linalg when it is of torch-mlir's torch dialect."""
+    if type(operation).__module__.startswith("torch_mlir."):
+        from asic.frontend.pipeline import linalg_of
+
+        operation = linalg_of(operation)
+    return str(operation.get_asm(enable_debug_info=True))
 
 
 def _weights_beside(path: Path) -> dict[str, Array]:

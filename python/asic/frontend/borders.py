@@ -11,9 +11,9 @@ import torch
 from torch.export import ExportedProgram
 from torch.export.graph_signature import OutputKind
 from torch.utils import _pytree as pytree
-from torch_mlir import ir
 
 from asic.frontend.export import error
+from asic.frontend.skew import ir
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
-from torch_mlir import ir
 from torch_mlir.dialects import func
-from torch_mlir.extras.fx_importer import GraphNodeImporter
+
+from asic.frontend.skew import GraphNodeImporter, ir
 
 #: Ops kept whole: all overloads, or the one that is named.
 COMPOSITES: frozenset[str] = frozenset(

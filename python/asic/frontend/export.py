@@ -252,6 +252,12 @@ def _export_error(problem: Exception) -> CompileError:
             "dimension as the message suggests, or leave it static",
             detail,
         )
+    if "might be aliasing" in chain:
+        return error(
+            "expected branches and loop bodies that return new tensors, got one that returns "
+            f"its input ({_first_line(problem)}); return x.clone() there",
+            detail,
+        )
     if "dynamic_shapes" in chain:
         return error(
             f"dynamic_shapes do not fit the inputs: {_first_line(problem)}; give one "

@@ -13,10 +13,7 @@ import torch
 from torch.export import ExportedProgram
 from torch.fx import GraphModule
 from torch.utils import _pytree as pytree
-from torch_mlir import ir
-from torch_mlir.dialects import torch as torch_dialect
 from torch_mlir.extras.fx_decomp_util import get_decomposition_table
-from torch_mlir.extras.fx_importer import ContextCache, FxImporter
 
 from asic.frontend import fold
 from asic.frontend.bias import integer_biases
@@ -29,11 +26,13 @@ from asic.frontend.borders import (
 )
 from asic.frontend.checks import check
 from asic.frontend.composites import CompositeImporter, without_composites
+from asic.frontend.control import unroll
 from asic.frontend.decompose import layers, recover_linear
 from asic.frontend.export import capture, decompose, error, export
 from asic.frontend.locations import Source, operator_of, source_of
 from asic.frontend.naming import resource_names
 from asic.frontend.pipeline import lower_to_linalg
+from asic.frontend.skew import ContextCache, FxImporter, ir, new_context
 from asic.frontend.state import StateInfo, check_writes, explicit, functional, separate_updates
 from asic.frontend.weights import WeightHooks, to_numpy
 
@@ -158,6 +157,7 @@ def normalize(
         check_writes(program)
         module = program.module()
         separate_updates(module)
+        unroll(module)
         fold.drop_assertions(module)
         fold.fold_batch_norm(module)
         recover_linear(module)
@@ -219,8 +219,7 @@ def _to_linalg(program: ExportedProgram, root: str | None) -> Imported:
     inputs, outputs = input_infos(program), output_infos(program)
     view, state = explicit(program, frozenset(i.name for i in (*inputs, *outputs)))
     hooks = WeightHooks(program, names, inline)
-    context = ir.Context()
-    torch_dialect.register_dialect(context)
+    context = new_context()
     importer = _Importer(context, hooks, root)
     try:
         importer.import_program(view, func_name="main")

@@ -62,14 +62,14 @@ def _neighbour(node: torch.fx.Node) -> torch.fx.Node:
 
 
 def source_of(node: torch.fx.Node, root: str | None = None) -> Source:
-    """The innermost frame outside PyTorch in the node's stack trace, or failing that inside.
+    """The innermost frame outside PyTorch in the node's stack trace.
 
-    With `root`, files under it are named relative to it.
+    A container of PyTorch's own, called directly, has none: its layers have a path only. With `root`, files under it are named relative to it.
     """
     if node.op == "call_function":
         node = _neighbour(node)
     frames = _FRAME.findall(node.meta.get("stack_trace") or "")
-    own = [f for f in frames if not f[0].startswith(_LIBRARIES)] or frames
+    own = [f for f in frames if not f[0].startswith(_LIBRARIES)]
     file, line = own[-1] if own else ("", "0")
     if root and file and Path(file).is_relative_to(root):
         file = Path(file).relative_to(root).as_posix()

@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """From the torch dialect to linalg on tensors: the pass list, and what must hold after it.
 
-The list is torch-mlir's own without three things: the conversion to `tm_tensor`
-(MLIR 22 does not have that dialect; the ops concerned are composites or errors), the
-contract verifier (it refuses `func.call`), and the wrapper that prints the whole
-module before each pipeline.
+The passes are torch-mlir's own, called without the wrapper that prints the whole module
+before each pipeline; `skew.py` has the list.
 """
 
 from __future__ import annotations
@@ -14,36 +12,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from torch_mlir import ir
-from torch_mlir.passmanager import PassManager
-
 from asic.errors import CompileError
+from asic.frontend import skew
+from asic.frontend.skew import PassManager, ir
 
-_TO_BACKEND = (
-    "inline",
-    "func.func(torch-reduce-op-variants)",
-    "func.func(canonicalize)",
-    "func.func(torch-decompose-complex-ops)",
-    "func.func(torch-recompose-complex-ops)",
-    "func.func(canonicalize)",
-)
-_TO_LINALG = (
-    "func.func(torch-restructure-non-constant-axes)",
-    "func.func(canonicalize)",
-    "func.func(convert-torch-to-linalg{allow-non-finites=true})",
-    "func.func(canonicalize)",
-    "func.func(convert-torch-to-scf)",
-    "func.func(convert-torch-to-arith)",
-    "func.func(convert-torch-to-tensor)",
-    "convert-torch-conversion-to-mlprogram",
-    "func.func(memref-expand)",
-    "func.func(canonicalize)",
-    "func.func(resolve-shaped-type-result-dims)",
-    "func.func(cse)",
-    "torch-func-backend-type-conversion",
-    "func.func(canonicalize)",
-    "func.func(torch-finalizing-backend-type-conversion)",
-)
 _CLEAN = ("func.func(canonicalize)", "cse", "symbol-dce")
 
 _FOREIGN = re.compile(r'"torch\.operator".*name = "([\w.]+)"')
@@ -57,12 +29,27 @@ def lower_to_linalg(module: Any, context: Any) -> None:
         CompileError: an op has no lowering; the message names the op, its source
             line and module.
     """
-    for passes in (_TO_BACKEND, _TO_LINALG):
+    for passes in (skew.TO_BACKEND, skew.TO_LINALG):
         run_passes(module, context, passes, _unsupported)
     _erase(module, "cf.assert")
     with context:
         PassManager.parse(f"builtin.module({','.join(_CLEAN)})").run(module.operation)
     _check(module)
+
+
+def linalg_of(operation: Any) -> Any:
+    """A module of torch-mlir in linalg on tensors; itself when it is that already.
+
+    Raises:
+        CompileError: an op has no lowering.
+    """
+    names: set[str] = set()
+    walk(operation, lambda op: names.add(op.name))
+    if not any(name.startswith("torch.") for name in names):
+        return operation
+    copy = operation.clone()
+    lower_to_linalg(copy, copy.context)
+    return copy
 
 
 def run_passes(
@@ -161,7 +148,7 @@ def _check(module: Any) -> None:
     wide: list[str] = []
 
     def visit(op: Any) -> None:
-        if op.name.startswith(("torch.", "torch_c.", "tm_tensor.")):
+        if op.name.startswith(skew.FOREIGN_DIALECTS):
             left[f"{op.name} at {describe(op.location)}"] += 1
         for result in op.results:
             text = str(result.type)

@@ -12,8 +12,8 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import torch
-from torch_mlir import ir
-from torch_mlir.extras.fx_importer import FxImporterHooks
+
+from asic.frontend.skew import FxImporterHooks, ir
 
 #: Largest number of elements that is written into the text.
 INLINE_LIMIT = 16

@@ -10,8 +10,6 @@ from typing import Any
 
 import ml_dtypes
 import numpy as np
-from torch_mlir import ir
-from torch_mlir.dialects import torch as torch_dialect
 from torch_mlir.extras import onnx_importer
 
 from asic.errors import CompileError
@@ -22,13 +20,9 @@ from asic.frontend.onnx.fold import simplify
 from asic.frontend.onnx.graph import OnnxGraph, dtype_of, read, shape_of
 from asic.frontend.onnx.rewrite import Rewriter
 from asic.frontend.pipeline import lower_to_linalg, run_passes, walk
+from asic.frontend.skew import ONNX_TO_TORCH, ir, new_context
 from asic.frontend.weights import INLINE_LIMIT
 from asic.tensors import Array
-
-_TO_TORCH = (
-    "func.func(convert-torch-onnx-to-torch{allow-non-finites=true})",
-    "func.func(canonicalize)",
-)
 
 _CONTROL = ("If", "Loop", "Scan")
 _QUANTIZED = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv")
@@ -49,11 +43,10 @@ def import_onnx(path: Path, args: tuple[Any, ...] | None = None) -> Imported:
     _check(graph)
     simplify(graph)
     _check_types(graph)
-    context = ir.Context()
-    torch_dialect.register_dialect(context)
+    context = new_context()
     names = _resource_names(graph)
     module = _import(graph, context, names)
-    run_passes(module, context, _TO_TORCH, _unsupported)
+    run_passes(module, context, ONNX_TO_TORCH, _unsupported)
     Rewriter(module).run()
     lower_to_linalg(module, context)
     inputs = _infos(graph.inputs())

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch_mlir import ir
-
 from asic.frontend.composites import declare
 from asic.frontend.pipeline import walk
+from asic.frontend.skew import ir
 
 _INT = "!torch.int"
 

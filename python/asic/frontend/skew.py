@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Everything that depends on which torch-mlir is installed.
+
+Its wheel carries an MLIR of its own, newer than ours, and the importer uses parts of it that
+are not promised to anybody. What they are, and how the two MLIRs differ, is said here and
+nowhere else; `test/python/test_skew.py` has a test for each. To move to another wheel: change
+`WHEEL` and the pins in pyproject.toml and requirements.txt, run that file, correct what fails.
+
+How the two differ, as far as it concerns us:
+
+* Bytecode of the newer one is not read by ours (`AffineMapAttr` has another code), so modules
+  travel as text.
+* The dialect `tm_tensor` exists there only; the conversion to it is left out of the pass
+  list, and what it would have converted is a composite or an error.
+* The verifier of torch-mlir's contract refuses `func.call`, which composites are.
+"""
+
+from __future__ import annotations
+
+from torch_mlir import ir
+from torch_mlir.dialects import torch as torch_dialect
+from torch_mlir.extras.fx_importer import (
+    ContextCache,
+    FxImporter,
+    FxImporterHooks,
+    GraphNodeImporter,
+)
+from torch_mlir.passmanager import PassManager
+
+#: The version of torch-mlir that this is written for.
+WHEEL = "20261001"
+
+#: Its pipeline from imported FX graphs to the backend form of the torch dialect, whole.
+TO_BACKEND = (
+    "inline",
+    "func.func(torch-reduce-op-variants)",
+    "func.func(canonicalize)",
+    "func.func(torch-decompose-complex-ops)",
+    "func.func(torch-recompose-complex-ops)",
+    "func.func(canonicalize)",
+)
+
+#: Its pipeline from there to linalg without `LEFT_OUT`, and with one more clean-up.
+TO_LINALG = (
+    "func.func(torch-restructure-non-constant-axes)",
+    "func.func(canonicalize)",
+    "func.func(convert-torch-to-linalg{allow-non-finites=true})",
+    "func.func(canonicalize)",
+    "func.func(convert-torch-to-scf)",
+    "func.func(convert-torch-to-arith)",
+    "func.func(convert-torch-to-tensor)",
+    "convert-torch-conversion-to-mlprogram",
+    "func.func(memref-expand)",
+    "func.func(canonicalize)",
+    "func.func(resolve-shaped-type-result-dims)",
+    "func.func(cse)",
+    "torch-func-backend-type-conversion",
+    "func.func(canonicalize)",
+    "func.func(torch-finalizing-backend-type-conversion)",
+)
+
+#: Passes of its pipeline that ours does without, and why.
+LEFT_OUT = {
+    "torch-fuse-quantized-ops": "quantisation markers are composites",
+    "convert-torch-to-tmtensor": "our MLIR does not have the dialect",
+    "torch-verify-linalg-on-tensors-backend-contract": "it refuses calls, which composites are",
+}
+
+#: The first pass of its pipeline from ONNX; shapes are static, so that the rest has nothing to do.
+ONNX_TO_TORCH = (
+    "func.func(convert-torch-onnx-to-torch{allow-non-finites=true})",
+    "func.func(canonicalize)",
+)
+
+#: Dialects that must not reach our MLIR.
+FOREIGN_DIALECTS = ("torch.", "torch_c.", "tm_tensor.")
+
+#: Members without a promise that subclasses of ours override or read, by class.
+PRIVATE = {
+    FxImporter: ("import_program", "module", "symbol_table"),
+    FxImporterHooks: ("resolve_input", "resolve_literal"),
+    ContextCache: (
+        "dtype_to_type",
+        "get_node_location",
+        "tensor_to_vtensor_type",
+        "value_info_to_type",
+    ),
+    GraphNodeImporter: (
+        "_import_argument",
+        "_import_torch_op_overload",
+        "bind_node_value",
+        "fx_importer",
+        "_multi_result_nodes",
+    ),
+}
+
+__all__ = [
+    "FOREIGN_DIALECTS",
+    "LEFT_OUT",
+    "ONNX_TO_TORCH",
+    "PRIVATE",
+    "TO_BACKEND",
+    "TO_LINALG",
+    "WHEEL",
+    "ContextCache",
+    "FxImporter",
+    "FxImporterHooks",
+    "GraphNodeImporter",
+    "PassManager",
+    "ir",
+    "new_context",
+]
+
+
+def new_context() -> ir.Context:
+    """A context of torch-mlir's MLIR with its dialects."""
+    context = ir.Context()
+    torch_dialect.register_dialect(context)
+    return context
