@@ -114,7 +114,11 @@ def test_locations_carry_module_and_line(imported: Imported) -> None:
     conv = first + next(i for i, line in enumerate(lines) if "self.conv(" in line)
     where = re.search(r'#(loc\d+) = loc\("conv"\(#(loc\d+)\)\)', imported.mlir)
     assert where, imported.mlir
-    assert f'#{where[2]} = loc("{__file__}":{conv}:0)' in imported.mlir
+    operator = re.search(
+        rf'#{where[2]} = loc\(fused<"aten.convolution">\[#(loc\d*)\]\)', imported.mlir
+    )
+    assert operator, imported.mlir
+    assert f'#{operator[1]} = loc("{__file__}":{conv}:0)' in imported.mlir
     assert imported.sources["conv"].line == conv
 
 
