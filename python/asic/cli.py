@@ -52,6 +52,13 @@ def _parser() -> argparse.ArgumentParser:
         help="folder of .npz files, one per sample, or .npy",
     )
     parser.add_argument("--fallback", choices=["host", "error"], default="host")
+    parser.add_argument(
+        "--shape",
+        action="append",
+        default=[],
+        metavar="NAME=N,N,…",
+        help="sizes of an input of an ONNX file with dynamic dimensions; repeatable",
+    )
     parser.add_argument("--until", metavar="PHASE", help="the last phase to run")
     parser.add_argument("--emit", choices=["program", "mlir", "asm"], default="program")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the report as JSON")
@@ -84,6 +91,8 @@ def _compile(options: argparse.Namespace) -> int:
     if options.emit == "program" and options.output is None and not options.explain:
         raise CompileError("expected -o FILE for a program, got none", phase="options")
     model, args = _model(options.model)
+    if options.shape:
+        args = _examples(options.model, options.shape)
     compiled = asic.compile(
         model,
         args,
@@ -118,6 +127,32 @@ def _write(path: Path | None, text: str) -> None:
         sys.stdout.write(text)
     else:
         path.write_text(text, encoding="utf-8")
+
+
+def _examples(model: str, shapes: list[str]) -> tuple[Any, ...]:
+    """Zeros of the given shapes for an ONNX file's inputs."""
+    if not model.endswith(".onnx"):
+        raise CompileError(
+            f"expected --shape with an ONNX file, got {model}; the factory of a .py file returns "
+            "example inputs",
+            phase="options",
+        )
+    from asic.compiler import import_onnx_support
+
+    sizes: dict[str, tuple[int, ...]] = {}
+    for text in shapes:
+        name, _, numbers = text.rpartition("=")
+        try:
+            sizes[name] = tuple(int(n) for n in numbers.split(",") if n)
+        except ValueError:
+            name = ""
+        if not name:
+            raise CompileError(
+                f"expected --shape NAME=N,N,…, got '{text}'; write --shape x=1,3,224,224",
+                phase="options",
+            )
+    made: tuple[Any, ...] = import_onnx_support().examples(Path(model), sizes)
+    return made
 
 
 def _model(text: str) -> tuple[Any, Any]:

@@ -206,16 +206,23 @@ def read_model(
     )
 
 
-def _read_onnx(path: Path, args: tuple[Any, ...] | None) -> Source:
+def import_onnx_support() -> Any:
+    """The package that reads ONNX files.
+
+    Raises:
+        CompileError: the package 'onnx' is not installed.
+    """
     try:
         importlib.import_module("onnx")
     except ModuleNotFoundError:
         raise _error(
             "expected the package 'onnx' to read ONNX files, got none; pip install asic-mlir[onnx]"
         ) from None
-    from asic.frontend.onnx import import_onnx
+    return importlib.import_module("asic.frontend.onnx")
 
-    imported = import_onnx(path, args)
+
+def _read_onnx(path: Path, args: tuple[Any, ...] | None) -> Source:
+    imported = import_onnx_support().import_onnx(path, args)
     return Source(
         text=imported.mlir,
         weights=imported.weights,

@@ -9,7 +9,6 @@ that says why. `asic.reports()` lists the graphs.
 
 from __future__ import annotations
 
-import re
 import warnings
 import weakref
 from collections.abc import Callable
@@ -17,10 +16,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor, fx, nn
-from torch._subclasses.fake_tensor import FakeTensorMode
+from torch import Tensor, fx
 
 from asic.compiled import Compiled
+from asic.dynamo_graph import (
+    names,
+    other_results,
+    placeholders,
+    source_of_input,
+    weight_path,
+    with_names,
+)
 from asic.errors import CompileError
 from asic.options import CompileOptions
 from asic.target import Target
@@ -146,13 +152,13 @@ class Graph:
         self._reason: str | None = None
         self._number = len(_graphs)
         # Position of each placeholder that is a weight, and its path in the module.
-        sources = [_source(node) for node in _placeholders(module)]
+        sources = [source_of_input(node) for node in placeholders(module)]
         self._paths = {
             position: path
             for position, source in enumerate(sources)
-            if (path := _weight_path(source)) is not None
+            if (path := weight_path(source)) is not None
         }
-        self._names = _names(module, sources)
+        self._names = names(module, sources)
         _graphs.append(weakref.ref(self))
 
     def report(self) -> GraphReport:
@@ -220,10 +226,10 @@ class Graph:
         from asic.compiler import compile
 
         self._compilations += 1
-        others = _other_results(self._module, args)
+        others = other_results(self._module, args)
         positions = self._inputs(args)
-        names = [self._names[i] for i in positions]
-        module = _with_names(names)(self._module, self._paths, args, others)
+        parameters = [self._names[i] for i in positions]
+        module = with_names(parameters)(self._module, self._paths, args, others)
         compiled = compile(
             module.eval(),
             tuple(args[i] for i in positions),
@@ -235,103 +241,20 @@ class Graph:
         self._forms.append(form)
         return form
 
-    def _weights(self, args: tuple[Any, ...], compiled: Compiled) -> Any:
-        """Identity and version of the constants; state may change."""
+    def _weights(self, args: tuple[Any, ...], compiled: Compiled) -> list[tuple[Any, int]]:
+        """Every constant and how often it has been written to; state may change."""
         constants = [args[i] for i, path in self._paths.items() if path not in compiled.state]
         own = [*self._module.parameters(), *self._module.buffers()]
-        return [(id(t), 0 if t.is_inference() else t._version) for t in (*constants, *own)]
+        return [(_Identity(t), 0 if t.is_inference() else t._version) for t in (*constants, *own)]
 
 
-class _Constants(nn.Module):
-    """The graph with its weights as parameters and buffers, and integers filled in."""
+class _Identity(weakref.ref):  # type: ignore[type-arg]
+    """A reference that keeps nothing alive; equal to another one of the same living object."""
 
-    def __init__(
-        self,
-        module: fx.GraphModule,
-        paths: dict[int, str],
-        args: tuple[Any, ...],
-        others: dict[int, Any],
-    ) -> None:
-        super().__init__()
-        # In a tuple, so that what the graph holds does not become a submodule.
-        self._graph = (module,)
-        self._fixed = tuple(None if isinstance(a, Tensor) else a for a in args)
-        self._paths, self._others = paths, frozenset(others)
-        for position, path in paths.items():
-            owner: nn.Module = self
-            *parents, name = path.split(".")
-            for parent in parents:
-                if not hasattr(owner, parent):
-                    owner.add_module(parent, nn.Module())
-                owner = getattr(owner, parent)
-            owner.register_buffer(name, args[position].detach())
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Identity) and self() is not None and self() is other()
 
-    def run(self, *inputs: Tensor) -> tuple[Any, ...]:
-        """The tensors among the graph's results."""
-        given = iter(inputs)
-        args = [
-            self.get_buffer(self._paths[i])
-            if i in self._paths
-            else (next(given) if _is_tensor(node) else self._fixed[i])
-            for i, node in enumerate(_placeholders(*self._graph))
-        ]
-        # The nodes' stack traces are the user's lines.
-        with fx.traceback.preserve_node_meta():
-            results = fx.Interpreter(*self._graph).run(*args)
-        return tuple(r for i, r in enumerate(results) if i not in self._others)
-
-
-def _with_names(names: list[str]) -> type[_Constants]:
-    """The class with a `forward` of these parameters, which name the inputs."""
-    arguments, scope = ", ".join(names), dict[str, Any]()
-    exec(f"def forward(self, {arguments}): return self.run({arguments})", scope)
-    return type("Graph", (_Constants,), {"forward": scope["forward"]})
-
-
-def _names(module: fx.GraphModule, sources: list[str]) -> list[str]:
-    """The user's name of each input, as far as it is one and the only one."""
-    found = [re.findall(r"\['(\w+)'\]|\.(\w+)", source) for source in sources]
-    last = ["".join(parts[-1]) if parts else "" for parts in found]
-    return [
-        name if name.isidentifier() and name != "self" and last.count(name) == 1 else node.name
-        for name, node in zip(last, _placeholders(module), strict=True)
-    ]
-
-
-def _placeholders(module: fx.GraphModule) -> list[fx.Node]:
-    return [node for node in module.graph.nodes if node.op == "placeholder"]
-
-
-def _is_tensor(node: fx.Node) -> bool:
-    return isinstance(node.meta.get("example_value"), Tensor)
-
-
-def _source(node: fx.Node) -> str:
-    """Where an input comes from, "L['x']"; "" when TorchDynamo does not say."""
-    source = getattr(node.meta.get("grapharg"), "source", None)
-    if source is None:
-        return ""
-    return str(source.name() if callable(source.name) else source.name)
-
-
-def _weight_path(source: str) -> str | None:
-    """Gives "layer.weight" of an input that is a parameter or buffer of a module, else None."""
-    if not re.search(r"\._(parameters|buffers)\['\w+'\]$", source):
-        return None
-    # L['m']._modules['layer']._parameters['weight'], or without the variable's name.
-    return ".".join(re.findall(r"\['?(\w+)'?\]", re.sub(r"^L\['\w+'\]", "", source)))
-
-
-def _other_results(module: fx.GraphModule, args: tuple[Any, ...]) -> dict[int, Any]:
-    """Results that are no tensors; they follow from the shapes."""
-    (output,) = (node for node in module.graph.nodes if node.op == "output")
-    results: Any = output.args[0]
-    if all(isinstance(r, fx.Node) and _is_tensor(r) for r in results):
-        return {}
-    with FakeTensorMode(allow_non_fake_inputs=True) as mode, torch.no_grad():
-        fake = [mode.from_tensor(a) if isinstance(a, Tensor) else a for a in args]
-        values = fx.Interpreter(module).run(*fake)
-    return {i: v for i, v in enumerate(values) if not isinstance(v, Tensor)}
+    __hash__ = weakref.ref.__hash__
 
 
 def _unsuitable(args: tuple[Any, ...]) -> str | None:

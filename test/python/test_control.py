@@ -66,12 +66,36 @@ class Associative(nn.Module):
         return associative_scan(lambda a, b: a + b, x, 0, combine_mode="generic")
 
 
-class While(nn.Module):
+class Counted(nn.Module):
+    """A loop whose length can be seen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a = nn.Linear(8, 8)
+
     def forward(self, x: Tensor) -> Tensor:
         def more(i: Tensor, x: Tensor) -> Tensor:
             return i < 3
 
-        return while_loop(more, lambda i, x: (i + 1, x * 2), (torch.tensor(0), x))[1]
+        def body(i: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+            return i + 1, torch.tanh(self.a(x))
+
+        return while_loop(more, body, (torch.tensor(0), x))[1]
+
+
+class Until(nn.Module):
+    """A loop whose length depends on the input."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        def more(x: Tensor, n: Tensor) -> Tensor:
+            return x.sum() < 100
+
+        return while_loop(more, lambda x, n: (x * 2, n + 1), (x, torch.tensor(0)))[0]
+
+
+class Forever(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return while_loop(lambda i, x: i >= 0, lambda i, x: (i + 1, x * 2), (torch.tensor(0), x))[1]
 
 
 def rows(*shapes: tuple[int, ...]) -> Callable[[], tuple[Tensor, ...]]:
@@ -86,6 +110,7 @@ def rows(*shapes: tuple[int, ...]) -> Callable[[], tuple[Tensor, ...]]:
         (Scan, rows((5, 2, 8), (2, 8))),
         (Map, rows((3, 2, 8))),
         (Associative, rows((5, 8))),
+        (Counted, rows((2, 8))),
     ],
 )
 def test_equal_to_pytorch(
@@ -133,7 +158,10 @@ def refuse(pattern: str, model: nn.Module, *args: Any) -> None:
 
 
 def test_loops_of_unknown_length() -> None:
-    refuse("known number of steps, got while_loop at .*; write a", While(), torch.randn(2, 8))
+    refuse(
+        "while_loop whose condition depends on inputs at .*; write a", Until(), torch.randn(2, 8)
+    )
+    refuse(r"got more than \d+ steps of \d in while_loop at", Forever(), torch.randn(2, 8))
 
 
 def test_loops_that_are_too_long() -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -211,6 +212,20 @@ def test_command(tmp_path: Path) -> None:
     )
     assert main([str(path), "-o", str(tmp_path / "m.asic")]) == 0
     assert asic.load(tmp_path / "m.asic").input_names == ("x",)
+
+
+def test_command_with_shapes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = convolutions(tmp_path / "m.onnx")
+    output = ["-o", str(tmp_path / "m.asic")]
+    assert main([str(path), "--shape", "x=2,3,8,8", *output]) == 0
+    assert asic.load(tmp_path / "m.asic").inputs[0].shape == (2, 3, 8, 8)
+    for shapes, message in (
+        ([], "pass args with example inputs"),
+        (["--shape", "y=1"], "expected inputs of .* (x), got 'y'"),
+        (["--shape", "x=a"], "write --shape x=1,3,224,224"),
+    ):
+        assert main([str(path), *shapes, *output]) == 2
+        assert re.search(message.replace("(x)", r"\(x\)"), capsys.readouterr().err)
 
 
 def refuse(pattern: str, path: Any, args: Any = None, **options: Any) -> None:

@@ -397,3 +397,64 @@ def test_batch_norm_that_learns() -> None:
     refuse("call model.eval", model, images)
     program = torch.export.export(model, images)
     refuse(r"batch norm in training mode at .*; call model.eval\(\) before", program)  # type: ignore[arg-type]
+
+
+class Noting(nn.Module):
+    """Assigns attributes that are no buffers, in a nested module."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.inner = nn.Linear(8, 8)
+        self.inner.note, self.inner.calls = None, 0
+        self.kind = kind
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.inner(x)
+        if self.kind == "tensor":
+            self.inner.note = y
+        else:
+            self.inner.calls += 1
+        return y * 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "pattern"),
+    [
+        ("tensor", r"assigns tensors to the attributes inner\.note, which are no buffers"),
+        ("number", r"changes the attribute 'inner\.calls', a number; .* registered buffer"),
+    ],
+)
+def test_attributes_that_are_not_kept(kind: str, pattern: str) -> None:
+    model = Noting(kind).eval()
+    with pytest.warns(UserWarning, match=pattern):
+        asic.compile(model, row(), target="cpu")
+    # The user's module is as before.
+    assert model.inner.note is None
+    assert model.inner.calls == 0
+    assert "forward" not in vars(model)
+
+
+def test_no_warnings_without_a_cause() -> None:
+    recurrent = nn.Sequential(nn.LSTM(8, 8, batch_first=True)).eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("error", FutureWarning)
+        import_model(Delay().eval(), row())
+        import_model(recurrent, (torch.randn(1, 4, 8),))
+
+
+def test_buffer_that_changes_its_shape() -> None:
+    class Growing(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("rows", torch.zeros(1, 8))
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.rows = torch.cat([self.rows, x])
+            return self.rows.sum(0)
+
+    refuse(
+        r"buffer 'rows' to keep its type, got float32\[1, 8\] before forward and float32\[3, 8\] "
+        "after it; give it",
+        Growing().eval(),
+    )

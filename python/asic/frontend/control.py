@@ -2,8 +2,8 @@
 """Control flow as plain graphs: branches are both computed, loops of known length unrolled.
 
 `torch.cond` becomes both branches and a selection, which every machine can do; `scan` and
-`map` over a dimension of known size become that many copies of their body. A loop whose
-number of steps depends on data is refused.
+`map` over a dimension of known size become that many copies of their body, and so does a
+`while_loop` whose condition depends on constants only. Any other loop is refused.
 """
 
 from __future__ import annotations
@@ -17,13 +17,16 @@ from torch.fx import GraphModule, Node
 
 from asic.errors import CompileError
 from asic.frontend.export import error
-from asic.frontend.fold import attribute
+from asic.frontend.fold import attribute, constant, evaluate
 from asic.frontend.locations import source_of
 
 aten = torch.ops.aten
 
 #: Most calls that one loop may become.
 UNROLL_LIMIT = 20_000
+
+#: Largest constant that a condition is computed from.
+CONSTANT_LIMIT = 1024
 
 #: Not computed in a branch that is not taken: their operands may be out of range there.
 _UNSAFE = (
@@ -49,6 +52,7 @@ def unroll(module: GraphModule, root: str | None = None) -> None:
         "scan": _scan,
         "map_impl": _map,
         "invoke_subgraph": _subgraph,
+        "while_loop": _while,
     }
     while calls := [n for n in module.graph.nodes if _is_higher_order(n)]:
         for node in calls:
@@ -65,15 +69,9 @@ def _is_higher_order(node: Node) -> bool:
 
 
 def _unknown(name: str, node: Node, root: str | None) -> CompileError:
-    where = source_of(node, root)
-    if name == "while_loop":
-        return error(
-            f"expected loops of a known number of steps, got while_loop at {where}; write a "
-            "Python loop over a fixed range, or keep the loop outside the compiled model"
-        )
     return error(
-        f"expected torch.cond, scan or map for control flow, got {name} at {where}; rewrite it "
-        "with these, or keep it outside the compiled model"
+        f"expected torch.cond, while_loop, scan or map for control flow, got {name} at "
+        f"{source_of(node, root)}; rewrite it with these, or keep it outside the compiled model"
     )
 
 
@@ -85,6 +83,7 @@ class _Inliner:
         self._module = module
         self._call = call
         self._root = root
+        self._constants: dict[Any, torch.Tensor | None] = {}
 
     def where(self) -> str:
         """The call's place in the user's source."""
@@ -103,13 +102,30 @@ class _Inliner:
             if node.op == "placeholder":
                 values[node] = next(given)
             elif node.op == "output":
-                return [values.get(r, r) for r in node.args[0]]
+                results = node.args[0]
+                many = results if isinstance(results, (tuple, list)) else (results,)
+                return [values.get(r, r) for r in many]
             else:
                 with self.graph.inserting_before(self._call):
                     values[node] = self.graph.node_copy(node, lambda n: values[n])
                 if node.op == "get_attr":
                     values[node].target = f"{getter.target}.{node.target}"
         raise AssertionError("a graph without an output")
+
+    def constant(self, value: Any) -> torch.Tensor | None:
+        """The value of a node that depends on constants only; None of any other."""
+        if value not in self._constants:
+            self._constants[value] = self._evaluate(value)
+        return self._constants[value]
+
+    def _evaluate(self, node: Any) -> torch.Tensor | None:
+        if not isinstance(node, Node) or node.op != "call_function":
+            return constant(self._module, node)
+        sources = {source: self.constant(source) for source in node.all_input_nodes}
+        if any(value is None for value in sources.values()):
+            return None
+        result: torch.Tensor | None = evaluate(node, sources, CONSTANT_LIMIT)
+        return result
 
     def emit(self, target: Any, *args: Any) -> Node:
         """A new call in front of the replaced one, at its source."""
@@ -192,6 +208,29 @@ def _map(inliner: _Inliner, node: Node) -> None:
     inliner.finish(_stacked(inliner, outputs))
 
 
+def _while(inliner: _Inliner, node: Node) -> None:
+    """One copy of the body per step, as long as the condition can be computed now."""
+    condition, body, initial, extra = node.args[:4]
+    carry, more = list(initial), list(extra or ())  # type: ignore[arg-type]
+    calls = sum(n.op == "call_function" for n in inliner.body(body).graph.nodes)
+    steps = 0
+    while True:
+        value = inliner.constant(inliner.inline(condition, [*carry, *more])[0])
+        if value is None:
+            raise error(
+                "expected loops of a known number of steps, got a while_loop whose condition "
+                f"depends on inputs at {inliner.where()}; write a Python loop over a fixed range, "
+                "or keep the loop outside the compiled model"
+            )
+        if not bool(value):
+            break
+        steps += 1
+        if steps * calls > UNROLL_LIMIT:
+            raise _too_long(inliner, f"more than {steps - 1}", calls, "while_loop")
+        carry = inliner.inline(body, [*carry, *more])
+    inliner.finish(carry)
+
+
 def _subgraph(inliner: _Inliner, node: Node) -> None:
     """A region that was compiled once, as it would be without the mark."""
     inliner.finish(inliner.inline(node.args[0], list(node.args[2:])))
@@ -212,9 +251,13 @@ def _steps(inliner: _Inliner, xs: list[Node], body: Any, name: str) -> int:
         )
     calls = sum(n.op == "call_function" for n in inliner.body(body).graph.nodes)
     if steps * calls > UNROLL_LIMIT:
-        raise error(
-            f"expected loops of at most {UNROLL_LIMIT} operations, got {steps} steps of {calls} in "
-            f"{name} at {inliner.where()}; compile the body and call it once per step, with what it "
-            "carries in registered buffers"
-        )
+        raise _too_long(inliner, str(steps), calls, name)
     return steps
+
+
+def _too_long(inliner: _Inliner, steps: str, calls: int, name: str) -> CompileError:
+    return error(
+        f"expected loops of at most {UNROLL_LIMIT} operations, got {steps} steps of {calls} in "
+        f"{name} at {inliner.where()}; compile the body and call it once per step, with what it "
+        "carries in registered buffers"
+    )

@@ -196,7 +196,7 @@ def fold_constants(module: GraphModule, limit: int = FOLD_LIMIT) -> None:
             if value is not None:
                 values[node] = value
         elif node.op == "call_function":
-            value = _evaluate(node, values, limit)
+            value = evaluate(node, values, limit)
             if value is not None:
                 values[node] = value
     for node in list(module.graph.nodes):
@@ -209,7 +209,7 @@ def fold_constants(module: GraphModule, limit: int = FOLD_LIMIT) -> None:
     module.graph.eliminate_dead_code()
 
 
-def _evaluate(node: Node, values: dict[Node, Any], limit: int) -> Any:
+def evaluate(node: Node, values: dict[Node, Any], limit: int) -> Any:
     """Value of a call whose inputs are all known, None when it is not to be folded."""
     target = node.target
     if isinstance(target, torch._ops.OpOverload):

@@ -100,6 +100,41 @@ class OnnxGraph:
         return result
 
 
+def examples(path: Path, shapes: dict[str, tuple[int, ...]]) -> tuple[Array, ...]:
+    """Zeros for the inputs of a file.
+
+    Args:
+        shapes: shape by name, for inputs with dynamic dimensions.
+
+    Raises:
+        CompileError: a name is not an input's, or an input without a shape is dynamic.
+    """
+    graph = OnnxGraph(_load(path), {}, str(path))
+    stored = {tensor.name for tensor in graph.model.graph.initializer}
+    inputs = {i.name: i for i in graph.model.graph.input if i.name not in stored}
+    for name in shapes:
+        if name not in inputs:
+            raise error(f"expected inputs of {path} ({', '.join(inputs)}), got '{name}'")
+    made = []
+    for name, info in inputs.items():
+        shape = [d or 0 for d in shapes.get(name, shape_of(info))]
+        if name not in shapes and None in shape_of(info):
+            raise error(f"expected a shape for the dynamic input '{name}', got none")
+        made.append(np.zeros(shape, numpy_dtype(dtype_of(info))))
+    return tuple(made)
+
+
+def _load(path: Path) -> ModelProto:
+    try:
+        return onnx.load(path, load_external_data=False)
+    except FileNotFoundError:
+        raise error(f"expected an ONNX file, got no file at {path}") from None
+    except Exception as problem:  # Damage may look like anything to protobuf.
+        raise error(
+            f"expected an ONNX file, got other bytes in {path}; export it again"
+        ) from problem
+
+
 def read(path: Path, args: tuple[Any, ...] | None) -> OnnxGraph:
     """Reads a file; dynamic dimensions become those of `args`.
 
@@ -107,14 +142,7 @@ def read(path: Path, args: tuple[Any, ...] | None) -> OnnxGraph:
         CompileError: the file is damaged or too old, or its inputs are not known or do not
             fit `args`.
     """
-    try:
-        model = onnx.load(path, load_external_data=False)
-    except FileNotFoundError:
-        raise error(f"expected an ONNX file, got no file at {path}") from None
-    except Exception as problem:  # Damage may look like anything to protobuf.
-        raise error(
-            f"expected an ONNX file, got other bytes in {path}; export it again"
-        ) from problem
+    model = _load(path)
     _check_version(model, path)
     if model.functions:
         model = onnx.inliner.inline_local_functions(model)
