@@ -2,6 +2,7 @@
 #include "passes/partition/Legality.h"
 
 #include "passes/Support/ContractionBody.h"
+#include "passes/Support/LaneOps.h"
 #include "passes/Support/LinearForm.h"
 #include "passes/Support/Target.h"
 #include "passes/Support/TensorBuilder.h"
@@ -9,9 +10,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "llvm/ADT/StringSwitch.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/FormatVariadic.h"
 
@@ -36,59 +35,6 @@ std::string toText(Type type) {
 /// The remedy that floats have and integers do not.
 StringRef quantizeOr(Type element) {
   return isa<FloatType>(element) ? "quantize the layer or " : "";
-}
-
-/// The lane operation that computes a scalar op, "" for one that costs nothing
-/// (a change of type that streams and registers do anyway), "?" for none.
-StringRef laneMnemonic(StringRef op) {
-  return llvm::StringSwitch<StringRef>(op)
-      .Cases({"arith.constant", "linalg.yield", "arith.extsi", "arith.extui",
-              "arith.trunci", "arith.extf", "arith.index_cast"},
-             "")
-      .Case("arith.truncf", "round")
-      .Case("arith.select", "select")
-      .Case("arith.addi", "addi")
-      .Case("arith.subi", "subi")
-      .Case("arith.muli", "muli")
-      .Case("arith.minsi", "minsi")
-      .Case("arith.maxsi", "maxsi")
-      .Case("arith.minui", "minui")
-      .Case("arith.maxui", "maxui")
-      .Case("arith.andi", "andi")
-      .Case("arith.ori", "ori")
-      .Case("arith.xori", "xori")
-      .Case("arith.shli", "shli")
-      .Case("arith.shrsi", "shrsi")
-      .Case("arith.shrui", "shrui")
-      .Case("arith.divsi", "divsi")
-      .Case("arith.remsi", "remsi")
-      .Case("arith.cmpi", "cmpi")
-      .Case("asic.rescale", "rescale")
-      .Case("arith.addf", "addf")
-      .Case("arith.subf", "subf")
-      .Case("arith.mulf", "mulf")
-      .Case("math.fma", "fma")
-      .Case("arith.divf", "divf")
-      .Cases({"arith.minimumf", "arith.minnumf"}, "minimumf")
-      .Cases({"arith.maximumf", "arith.maxnumf"}, "maximumf")
-      .Case("arith.negf", "negf")
-      .Case("math.absf", "absf")
-      .Case("arith.cmpf", "cmpf")
-      .Case("math.roundeven", "roundeven")
-      .Case("math.floor", "floor")
-      .Case("math.ceil", "ceil")
-      .Cases({"arith.sitofp", "arith.uitofp"}, "sitofp")
-      .Cases({"arith.fptosi", "arith.fptoui"}, "fptosi")
-      .Case("math.exp", "exp")
-      .Case("math.log", "log")
-      .Case("math.tanh", "tanh")
-      .Case("math.erf", "erf")
-      .Case("math.sqrt", "sqrt")
-      .Case("math.rsqrt", "rsqrt")
-      .Case("math.sin", "sin")
-      .Case("math.cos", "cos")
-      .Case("math.powf", "powf")
-      .Default("?");
 }
 
 /// Reductions of more than one step that no neighbour with the same strides in
@@ -124,27 +70,6 @@ unsigned countReductionLoops(linalg::GenericOp op) {
           return adjacent(map, loops[n - 1], loops[n]);
         }))
       --count;
-  return count;
-}
-
-/// An upper bound of the lane operations that a body becomes.
-unsigned countLaneOps(linalg::GenericOp op) {
-  unsigned count = 0;
-  op.getBody()->walk([&](Operation *inner) {
-    bool isFree = laneMnemonic(inner->getName().getStringRef()).empty();
-    bool isNarrow = llvm::any_of(inner->getResultTypes(), [](Type type) {
-      return type.isIntOrFloat() && type.getIntOrFloatBitWidth() < 32;
-    });
-    if (isa<arith::MaxNumFOp, arith::MinNumFOp>(inner))
-      count += 5;
-    else if (isa<math::AbsIOp>(inner))
-      count += 2;
-    else
-      count += !isFree + isNarrow;
-    // Constants of a body are operations, too.
-    for (Value operand : inner->getOperands())
-      count += matchPattern(operand, m_Constant());
-  });
   return count;
 }
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "passes/Passes.h"
 #include "passes/Support/ConstantGenerics.h"
+#include "passes/Support/LaneOps.h"
 #include "passes/Support/TensorBuilder.h"
+#include "runtime/LaneProgram.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
@@ -19,8 +21,6 @@ using namespace mlir::asic;
 
 /// Inputs of one pass of the vector unit, beside its result.
 static constexpr unsigned kMaxInputs = 7;
-/// Scalar ops of one pass, with room for what lowering adds.
-static constexpr unsigned kMaxBodyOps = 48;
 
 static unsigned bitsOf(Value value) {
   return tensorType(value).getElementTypeBitWidth();
@@ -188,7 +188,7 @@ static bool shouldFuse(OpOperand *operand) {
     return false;
   if (producer.getNumDpsInputs() + consumer.getNumDpsInputs() - 1 >
           kMaxInputs ||
-      countBodyOps(producer) + countBodyOps(consumer) > kMaxBodyOps)
+      countLaneOps(producer) + countLaneOps(consumer) > ::asic::isa::maxLaneOps)
     return false;
   return drainsLastContraction(producer, consumer);
 }
