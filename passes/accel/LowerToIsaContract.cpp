@@ -101,10 +101,15 @@ private:
         places.k[slot] = ks[--next];
     if (!ns.empty())
       places.n = ns.front();
-    for (const Bound &bound : bounds)
-      if (!placeBound(bound, places))
-        return std::nullopt;
-    return places;
+    // A bound with fewer iterators fits in more places: both orders count.
+    auto placeAll = [](auto &&inOrder, Places places) -> std::optional<Places> {
+      for (const Bound &bound : inOrder)
+        if (!placeBound(bound, places))
+          return std::nullopt;
+      return places;
+    };
+    std::optional<Places> result = placeAll(bounds, places);
+    return result ? result : placeAll(llvm::reverse(bounds), places);
   }
 
   /// Makes `bound` the x or y check of `places`, whichever its iterators allow.

@@ -65,6 +65,29 @@ func.func @convolution(%unused: memref<4xi8, #asic.space<dram>>) {
 #sram = #asic.space<sram>
 #acc = #asic.space<acc>
 
+// A tile at the front of a volume: only the columns need m0 and k1, so x is theirs
+// and y is left to the depth, which has no loop here.
+// CHECK-LABEL: isa.program @front_of_a_volume_program
+// CHECK: isa.contract mxu {{.*}}m0 = 12, m1 = 3, m2 = 1, k0 = 4, k1 = 3, k2 = 3, n = 8
+// CHECK-SAME: x0 = -1, y0 = -1, w = 12, h = 2, x_m0 = 1, x_k1 = 1
+func.func @front_of_a_volume(%unused: memref<4xi8, #asic.space<dram>>) {
+  %a = memref.alloc() {asic.address = 0 : i64} : memref<1x2x5x12x4xi8, #sram>
+  %w = memref.alloc() {asic.address = 1024 : i64} : memref<1x3x3x4x8xi8, #sram>
+  %s = memref.alloc() {asic.address = 0 : i64} : memref<1x1x3x12x8xi32, #acc>
+  asic.contract ins(%a, %w : memref<1x2x5x12x4xi8, #sram>, memref<1x3x3x4x8xi8, #sram>) outs(%s : memref<1x1x3x12x8xi32, #acc>)
+    {engine = 1 : i64, pad = array<i64: 0, 1, 0, 1, 0>,
+     indexing_maps = [affine_map<(n, d, y, x, o, i, j, k, c) -> (n, d + i, y + j, x + k, c)>,
+                      affine_map<(n, d, y, x, o, i, j, k, c) -> (i, j, k, c, o)>,
+                      affine_map<(n, d, y, x, o, i, j, k, c) -> (n, d, y, x, o)>],
+     iterator_types = ["parallel", "parallel", "parallel", "parallel", "parallel", "reduction", "reduction", "reduction", "reduction"]}
+  return
+}
+
+// -----
+
+#sram = #asic.space<sram>
+#acc = #asic.space<acc>
+
 // A matmul of contiguous rows is one m, one k and one n; with `accumulate`.
 // CHECK-LABEL: isa.program @matmul_program
 // CHECK: isa.contract mxu {a_type = i8, w_type = i8, acc_type = i32, accumulate = 1, w_addr = 64, m0 = 12, m1 = 1, m2 = 1, k0 = 4, k1 = 1, k2 = 1, n = 8, a_m0 = 4, a_k0 = 1, w_k0 = 8, w_n = 1, acc_m0 = 32, acc_n = 4}
