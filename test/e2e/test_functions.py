@@ -53,6 +53,28 @@ def every_second(x: Tensor) -> Tensor:
     return y
 
 
+def pooled_twice(x: Tensor) -> tuple[Tensor, Tensor]:
+    pooled = nn.functional.adaptive_max_pool2d(x, (2, 3))
+    return pooled, nn.functional.adaptive_avg_pool2d(x, (4, 5))
+
+
+class Decoder(nn.Module):
+    """Attention whose result has another layout in the next trace, and is viewed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attention = nn.MultiheadAttention(16, 4, batch_first=True)
+
+    def forward(self, x: Tensor, memory: Tensor) -> Tensor:
+        return self.attention(x, memory, memory)[0]
+
+
+def seeded(make: Callable[[], nn.Module]) -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return make().eval()
+
+
 #: function, inputs
 CASES: dict[str, tuple[Callable[..., Any], tuple[Tensor, ...]]] = {
     "multiply by a decimal": (lambda x: x * 0.1, (values(4, 16),)),
@@ -66,6 +88,17 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[Tensor, ...]]] = {
     "normalize": (nn.functional.normalize, (values(4, 16),)),
     "leaky relu": (nn.LeakyReLU(0.1), (values(4, 16),)),
     "elu": (nn.ELU(0.1), (values(4, 16),)),
+    "adaptive pools of uneven bins": (pooled_twice, (values(2, 3, 7, 8),)),
+    "adaptive pools of more bins than points": (pooled_twice, (values(1, 3, 1, 2),)),
+    "adaptive maxima of even bins": (nn.AdaptiveMaxPool2d((3, 4)), (values(1, 3, 6, 8),)),
+    "adaptive maxima along a line": (nn.AdaptiveMaxPool1d(3), (values(2, 3, 8),)),
+    "adaptive averages of a volume": (nn.AdaptiveAvgPool3d((2, 3, 1)), (values(1, 2, 5, 7, 3),)),
+    "instance norm": (
+        seeded(lambda: nn.InstanceNorm2d(4, affine=True)),
+        (values(2, 4, 5, 3),),
+    ),
+    "instance norm of a volume": (nn.InstanceNorm3d(3), (values(2, 3, 4, 3, 5),)),
+    "attention to a memory": (seeded(Decoder), (values(1, 6, 16), values(1, 5, 16))),
     "scalar input": (lambda x, z: x * z, (values(4, 16), torch.tensor(2.0))),
     "one value, two scales": (two_scales, (integers(torch.int32, 4, 16),)),
     "one value, raw and scaled": (raw_and_scaled, (integers(torch.int32, 4, 16),)),

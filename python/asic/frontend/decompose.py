@@ -3,7 +3,8 @@
 
 Recurrent layers become linear layers and elementwise ops, unrolled over time; products
 with a transposed weight, which core ATen has instead of linear layers, become linear layers
-again. Every weight is then the second operand of `aten.linear` or a convolution.
+again. Every weight is then the second operand of `aten.linear` or a convolution. Views do
+not depend on strides.
 """
 
 from __future__ import annotations
@@ -134,6 +135,92 @@ def layers() -> dict[Any, Callable[..., Any]]:
         aten.conv_transpose2d.input: _conv_transpose,
         aten.conv_transpose3d.input: _conv_transpose,
     }
+
+
+def relax_views(module: GraphModule) -> None:
+    """Views become reshapes, in place.
+
+    Strides are nothing that compiled code has. A view that one trace found possible may be
+    impossible in the next, where attention returns another layout.
+    """
+    for node in module.graph.nodes:
+        if node.target in (aten.view.default, aten._unsafe_view.default):
+            node.target = aten.reshape.default
+
+
+def split_bins(module: GraphModule) -> None:
+    """Adaptive pooling becomes pooling, or, where the bins have several sizes, means and
+    maxima of slices, in place.
+
+    Bin i of n over an extent e is [floor(i·e/n), ceil((i + 1)·e/n)), in every dimension on
+    its own. torch-mlir computes its ends for every element of an average, and takes all
+    bins of a maximum to be equal.
+    """
+    for node in list(module.graph.nodes):
+        if node.target in _ADAPTIVE_AVERAGES:
+            reduce, results = aten.mean.dim, [node]
+        elif node.target in _ADAPTIVE_MAXIMA:
+            users = list(node.users)
+            if any(user.args[1] != 0 for user in users):
+                continue
+            reduce, results = aten.amax.default, users
+        else:
+            continue
+        source: Any = node.args[0]
+        bins: Any = node.args[1]
+        extents = source.meta["val"].shape[-len(bins) :]
+        if not all(isinstance(extent, int) for extent in extents):
+            continue
+        even = all(e % n == 0 for e, n in zip(extents, bins, strict=True))
+        if even and reduce is aten.mean.dim:
+            continue
+        with module.graph.inserting_before(node):
+            value = source
+            if even:
+                pool = getattr(aten, f"max_pool{len(bins)}d").default
+                kernel = [e // n for e, n in zip(extents, bins, strict=True)]
+                value = module.graph.call_function(pool, (source, kernel, kernel))
+                extents = []
+            for dim, (extent, count) in enumerate(zip(extents, bins, strict=False), -len(bins)):
+                value = _reduce_slices(module, reduce, value, dim, extent, count)
+        for result in results:
+            result.replace_all_uses_with(value)
+            module.graph.erase_node(result)
+        if node not in results:
+            module.graph.erase_node(node)
+
+
+_ADAPTIVE_AVERAGES = frozenset(
+    {
+        aten._adaptive_avg_pool2d.default,
+        aten._adaptive_avg_pool3d.default,
+        aten.adaptive_avg_pool1d.default,
+        aten.adaptive_avg_pool2d.default,
+        aten.adaptive_avg_pool3d.default,
+    }
+)
+_ADAPTIVE_MAXIMA = frozenset(
+    {
+        aten.adaptive_max_pool1d.default,
+        aten.adaptive_max_pool2d.default,
+        aten.adaptive_max_pool3d.default,
+    }
+)
+
+
+def _reduce_slices(
+    module: GraphModule, reduce: Any, value: Node, dim: int, extent: int, count: int
+) -> Node:
+    """`count` bins of `value` along `dim`."""
+    call = module.graph.call_function
+    parts = []
+    for i in range(count):
+        first, last = i * extent // count, -(-(i + 1) * extent // count)
+        part = value
+        if (first, last) != (0, extent):
+            part = call(aten.slice.Tensor, (value, dim, first, last))
+        parts.append(call(reduce, (part, [dim], True)))
+    return parts[0] if count == 1 else call(aten.cat.default, (parts, dim))
 
 
 def recover_linear(module: GraphModule) -> None:

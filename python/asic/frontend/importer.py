@@ -27,7 +27,7 @@ from asic.frontend.borders import (
 from asic.frontend.checks import check
 from asic.frontend.composites import CompositeImporter, without_composites
 from asic.frontend.control import unroll
-from asic.frontend.decompose import layers, recover_linear
+from asic.frontend.decompose import layers, recover_linear, relax_views, split_bins
 from asic.frontend.export import capture, decompose, error, export
 from asic.frontend.locations import Source, operator_of, source_of
 from asic.frontend.naming import resource_names
@@ -161,6 +161,8 @@ def normalize(
         fold.drop_assertions(module)
         fold.fold_batch_norm(module)
         recover_linear(module)
+        relax_views(module)
+        split_bins(module)
         fold.fold_constants(module)
         integer_biases(module)
         if rewrite is not None:

@@ -11,7 +11,12 @@ from typing import Any
 import torch
 
 _FRAME = re.compile(r'File "([^"]+)", line (\d+)')
-_LIBRARIES = (str(Path(torch.__file__).parent), "<eval_with_key>", "<frozen ")
+_LIBRARIES = (
+    str(Path(torch.__file__).parent),
+    str(Path(__file__).parents[1]),
+    "<eval_with_key>",
+    "<frozen ",
+)
 
 
 @dataclass(frozen=True)
@@ -62,9 +67,10 @@ def _neighbour(node: torch.fx.Node) -> torch.fx.Node:
 
 
 def source_of(node: torch.fx.Node, root: str | None = None) -> Source:
-    """The innermost frame outside PyTorch in the node's stack trace.
+    """The innermost frame outside PyTorch and this package in the node's stack trace.
 
-    A container of PyTorch's own, called directly, has none: its layers have a path only. With `root`, files under it are named relative to it.
+    A container of PyTorch's own, called directly, has none: its layers have a path only.
+    With `root`, files under it are named relative to it.
     """
     if node.op == "call_function":
         node = _neighbour(node)
