@@ -255,8 +255,11 @@ bool Compilation::readBorder(ModuleOp module) {
 void Compilation::readPartition(ModuleOp module) {
   readSteps(module);
   extractHost(module);
-  if (request.options.hostOnly)
+  if (request.options.hostOnly) {
+    for (auto func : module.getOps<func::FuncOp>())
+      work.hostMacs += countMacs(func);
     return;
+  }
   FailureOr<::asic::TargetModel> target = readTarget(module);
   if (failed(target))
     return;

@@ -7,7 +7,6 @@
 #include "target/Cost.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 
 using ::asic::ElementType;
@@ -40,7 +39,24 @@ const TargetModel::MxuMode *modeOf(linalg::GenericOp op,
   return nullptr;
 }
 
+/// Points of the iteration space.
+uint64_t pointsOf(linalg::GenericOp op) {
+  uint64_t points = 1;
+  for (int64_t extent : op.getStaticLoopRanges())
+    points *= extent;
+  return points;
+}
+
 } // namespace
+
+uint64_t countMacs(func::FuncOp func) {
+  uint64_t macs = 0;
+  func.walk([&](linalg::GenericOp op) {
+    if (isContraction(op))
+      macs += pointsOf(op);
+  });
+  return macs;
+}
 
 NetworkWork measureWork(ModuleOp module, const TargetModel &target) {
   NetworkWork work;
@@ -48,8 +64,11 @@ NetworkWork measureWork(ModuleOp module, const TargetModel &target) {
   DenseSet<Attribute> constants;
   for (auto func : module.getOps<func::FuncOp>()) {
     auto region = func->getAttrOfType<StringAttr>(kRegionAttrName);
+    if (region && region == kHostRegion)
+      work.hostMacs += countMacs(func);
     if (!region || region != kAcceleratorRegion)
       continue;
+    work.macs += countMacs(func);
     for (Type type : func.getArgumentTypes())
       work.ioBytes += bytesOf(type);
     for (Type type : func.getResultTypes())
@@ -60,13 +79,8 @@ NetworkWork measureWork(ModuleOp module, const TargetModel &target) {
         if (!splat && constants.insert(constant.getValue()).second)
           work.weightsBytes += bytesOf(constant.getType());
       } else if (auto generic = dyn_cast<linalg::GenericOp>(op)) {
-        if (!isContraction(generic))
-          return;
-        uint64_t points = 1;
-        for (int64_t extent : generic.getStaticLoopRanges())
-          points *= extent;
-        work.macs += points;
-        macs[modeOf(generic, target)] += points;
+        if (isContraction(generic))
+          macs[modeOf(generic, target)] += pointsOf(generic);
       }
     });
   }

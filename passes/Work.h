@@ -5,6 +5,7 @@
 #ifndef ASIC_PASSES_WORK_H
 #define ASIC_PASSES_WORK_H
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "target/TargetModel.h"
 
@@ -12,10 +13,12 @@
 
 namespace mlir::asic {
 
-/// Work of the accelerator's regions.
+/// Work of the accelerator's regions, and how much the host has.
 struct NetworkWork {
-  /// Multiply-accumulates of contractions.
+  /// Multiply-accumulates of the accelerator's contractions.
   uint64_t macs = 0;
+  /// The same of the host's.
+  uint64_t hostMacs = 0;
   /// Bytes of distinct constant tensors.
   uint64_t weightsBytes = 0;
   /// Bytes of the regions' inputs and outputs.
@@ -24,8 +27,11 @@ struct NetworkWork {
   uint64_t lowerBoundCycles = 0;
 };
 
-/// Measures the accelerator functions of `module`, as the partition phase
-/// leaves them.
+/// Multiply-accumulates of the contractions in `func`.
+uint64_t countMacs(func::FuncOp func);
+
+/// Measures the region functions of `module`, as the partition phase leaves
+/// them.
 NetworkWork measureWork(ModuleOp module, const ::asic::TargetModel &target);
 
 } // namespace mlir::asic

@@ -42,6 +42,7 @@ class Facts:
 
     Attributes:
         macs: multiply-accumulates of the accelerator's contractions.
+        host_macs: multiply-accumulates of the host's contractions.
         weights_bytes: bytes of the accelerator's distinct constants.
         lower_bound_cycles: cycles that no program for this work can go below.
         fallbacks: operations on the host: op, location, reason and more (`asic.explain`).
@@ -52,6 +53,7 @@ class Facts:
     """
 
     macs: int = 0
+    host_macs: int = 0
     weights_bytes: int = 0
     lower_bound_cycles: int = 0
     fallbacks: tuple[dict[str, Any], ...] = ()
@@ -153,6 +155,7 @@ class Compiled:
         )
         result.facts = Facts(
             macs=work["macs"],
+            host_macs=work["host_macs"],
             weights_bytes=work["weights_bytes"],
             lower_bound_cycles=work["lower_bound_cycles"],
             fallbacks=tuple(r for r in records if r["kind"] != "slow path"),

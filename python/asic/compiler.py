@@ -55,6 +55,7 @@ def compile(
     model: Any,
     args: tuple[Any, ...] | None = None,
     *,
+    kwargs: dict[str, Any] | None = None,
     target: str | os.PathLike[str] | Target = "edge-tx1",
     quantize: Any = None,
     calibration: Iterable[Any] | None = None,
@@ -68,10 +69,12 @@ def compile(
         model: an `nn.Module` in eval mode, an `ExportedProgram`, the path of a `.pt2`, `.onnx` or
             `.mlir` file, MLIR text or an MLIR module (linalg on tensors).
         args: example inputs, needed for an `nn.Module` and for dynamic dimensions of ONNX.
+        kwargs: keyword example inputs, by the names of `forward`'s parameters.
         target: name of a preset, path of a target file, an `asic.Target`, or "cpu".
         quantize: None, "int8" (weights and activations), "int8-weight" (weights alone) or an
             `asic.quantization.Config`.
-        calibration: iterable of input tuples for static quantisation; "int8-weight" needs none.
+        calibration: iterable of inputs for static quantisation: tuples; dicts of keyword
+            inputs; or pairs of both; "int8-weight" needs none.
         dynamic_shapes: as `torch.export.export` takes it.
         fallback: what happens to operations that the accelerator cannot run: "host" runs
             them here and reports why, "error" refuses the model.
@@ -106,6 +109,7 @@ def compile(
     source = read_model(
         model,
         args,
+        kwargs=kwargs,
         quantize=quantize,
         calibration=calibration,
         dynamic_shapes=dynamic_shapes,
@@ -159,6 +163,7 @@ def read_model(
     model: Any,
     args: tuple[Any, ...] | None,
     *,
+    kwargs: dict[str, Any] | None = None,
     quantize: Any,
     calibration: Iterable[Any] | None,
     dynamic_shapes: Any,
@@ -179,8 +184,8 @@ def read_model(
             )
         return _read_onnx(Path(model), args)
     if quantize is not None:
-        model = _quantized(model, args, calibration, target, quantize)
-        args = None
+        model = _quantized(model, args, kwargs, calibration, target, quantize)
+        args = kwargs = None
     elif calibration is not None:
         raise _error(
             "expected quantize='int8' with calibration data, got quantize=None; "
@@ -191,9 +196,9 @@ def read_model(
 
     if _is_quantized(model) and not hasattr(model, "graph_signature"):
         # What a PT2E quantiser converted: the reference wants it as a program.
-        model, args, _ = capture(model, args)
+        model, args, kwargs = capture(model, args, kwargs)
     imported = import_model(
-        model, args, dynamic_shapes=dynamic_shapes, source_root=options.source_root
+        model, args, kwargs, dynamic_shapes=dynamic_shapes, source_root=options.source_root
     )
     return Source(
         text=imported.mlir,
@@ -250,6 +255,7 @@ def _specs(infos: Iterable[Any]) -> tuple[TensorSpec, ...] | None:
 def _quantized(
     model: Any,
     args: tuple[Any, ...] | None,
+    kwargs: dict[str, Any] | None,
     calibration: Iterable[Any] | None,
     target: Target | None,
     quantize: Any,
@@ -257,7 +263,9 @@ def _quantized(
     from asic import quantization
 
     config = quantization.Config.of(quantize)
-    return quantization.quantize(model, args, calibration, target=target, config=config)
+    return quantization.quantize(
+        model, args, calibration, target=target, config=config, kwargs=kwargs
+    )
 
 
 def _mlir_text(model: Any) -> Source | None:

@@ -43,6 +43,7 @@ class Report:
                 "cycles": cycles,
                 "latency_ms": None if cycles is None or not clock else cycles / clock / 1e3,
                 "macs": facts.macs,
+                "host_macs": facts.host_macs,
                 "lower_bound_cycles": bound,
                 "bound_ratio": cycles / bound if cycles and bound else None,
                 "mac_utilization": _utilization(facts.macs, cycles, target),
@@ -106,6 +107,8 @@ class Report:
             table.add_row("MAC utilisation", f"{v['mac_utilization']:.1%}")
         if v["macs"]:
             table.add_row("multiply-accumulates", f"{v['macs']:,}")
+        if v["host_macs"]:
+            table.add_row("multiply-accumulates on the host", f"{v['host_macs']:,}")
         for key in ("dram_read", "dram_write", "sram_peak", "program", "weights", "state"):
             if v[f"{key}_bytes"]:
                 table.add_row(key.replace("_", " "), byte_text(v[f"{key}_bytes"]))

@@ -89,6 +89,11 @@ class Structure:
     def _keywords(spec: Any) -> list[str]:
         return [str(name) for name in spec.child(1).context or ()]
 
+    @property
+    def takes_names(self) -> bool:
+        """Whether the model was compiled with keyword inputs."""
+        return self.inputs is not None and bool(self._keywords(self.inputs))
+
     def unflatten(self, leaves: Sequence[Any]) -> Any:
         """The outputs as the model returns them."""
         if self.outputs is None:
@@ -96,6 +101,19 @@ class Structure:
         from torch.utils import _pytree as pytree
 
         return pytree.tree_unflatten(list(leaves), self.outputs)
+
+
+def split_inputs(item: Any, takes_names: bool) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Positional and keyword inputs of an item of data.
+
+    An item is a tuple, or a single input; for a model that takes keyword inputs it may be
+    a dict of them or a pair of a tuple and a dict.
+    """
+    if takes_names and isinstance(item, dict):
+        return (), item
+    if takes_names and isinstance(item, tuple) and len(item) == 2 and isinstance(item[1], dict):
+        return tuple(item[0]), item[1]
+    return (tuple(item) if isinstance(item, (tuple, list)) else (item,)), {}
 
 
 def _describe(spec: Any) -> str:

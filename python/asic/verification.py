@@ -12,7 +12,10 @@ import numpy as np
 
 from asic.compiled import Compiled
 from asic.errors import ProgramError
+from asic.structure import split_inputs
 from asic.tensors import Array, to_array, to_torch
+
+Inputs = tuple[tuple[Any, ...], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -76,8 +79,9 @@ def verify(
 
     Args:
         compiled: the model.
-        data: iterable of input tuples. A model with state sees them in this order, from
-            its state; its buffers are compared too, and are as before afterwards.
+        data: iterable of inputs: tuples; dicts of keyword inputs; or pairs of both. A model
+            with state sees them in this order, from its state; its buffers are compared
+            too, and are as before afterwards.
         reference: what is right: a PyTorch model or another `Compiled`. None takes the
             model compiled for this computer and, for a quantised one, the exact integer
             reference in PyTorch.
@@ -91,7 +95,7 @@ def verify(
         ProgramError: there is nothing to compare with.
     """
     references = _references(compiled) if reference is None else {"reference": reference}
-    samples = [item if isinstance(item, tuple) else (item,) for item in data]
+    samples = [split_inputs(item, compiled.structure.takes_names) for item in data]
     if not samples:
         raise ProgramError("expected data to compare on, got none; pass input tuples")
     kind = arithmetic(compiled, samples[0])
@@ -102,10 +106,11 @@ def verify(
     error, signal, first = 0.0, 0.0, None
     names = [*compiled.output_names, *compiled.state]
     with _from_same_state(compiled, references.values()):
-        for number, args in enumerate(samples):
-            actual = [*_leaves(compiled(*args)), *compiled.state.values()]
+        for number, inputs in enumerate(samples):
+            actual = [*_leaves(_call(compiled, inputs)), *compiled.state.values()]
             for title, call in references.items():
-                expected = [*_leaves(_call(call, args)), *_state_of(call, compiled.state).values()]
+                expected = _leaves(_call(call, inputs))
+                expected += _state_of(call, compiled.state).values()
                 if len(expected) != len(actual):
                     raise ProgramError(f"expected {len(expected)} outputs, got {len(actual)}")
                 for name, want, got in zip(names, expected, actual, strict=True):
@@ -119,14 +124,14 @@ def verify(
     return outcome
 
 
-def arithmetic(compiled: Compiled, args: tuple[Any, ...]) -> str:
+def arithmetic(compiled: Compiled, inputs: Inputs) -> str:
     """How the model computes: "integer", "float" or "mixed", some of each."""
     if compiled.source is None or compiled.source.program is None:
         return "float"
     from asic.quantization.reference import Reference
 
     exact = Reference(compiled.source.program)
-    _call(exact, args)
+    _call(exact, inputs)
     return "mixed" if exact.float_operations else "integer"
 
 
@@ -195,14 +200,16 @@ def _from_same_state(compiled: Compiled, references: Iterable[Any]) -> Iterator[
             _set_state(holder, values)
 
 
-def _call(reference: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+def _call(reference: Callable[..., Any], inputs: Inputs) -> Any:
     import torch
     from torch.utils import _pytree as pytree
 
+    args, kwargs = inputs
     if isinstance(reference, Compiled):
-        return reference(*args)
+        return reference(*args, **kwargs)
+    args, kwargs = pytree.tree_map(torch.as_tensor, (args, kwargs))
     with torch.no_grad():
-        return reference(*pytree.tree_map(torch.as_tensor, args))
+        return reference(*args, **kwargs)
 
 
 def _leaves(value: Any) -> list[Array]:

@@ -305,6 +305,7 @@ void bindCompiler(nb::module_ &m) {
                      const NetworkWork &work = c.compilation.work;
                      nb::dict result;
                      result["macs"] = work.macs;
+                     result["host_macs"] = work.hostMacs;
                      result["weights_bytes"] = work.weightsBytes;
                      result["io_bytes"] = work.ioBytes;
                      result["lower_bound_cycles"] = work.lowerBoundCycles;

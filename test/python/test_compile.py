@@ -283,3 +283,57 @@ def test_what_a_pt2e_flow_converted(net: Net) -> None:
         prepared(sample)
     compiled = asic.compile(convert_pt2e(prepared), (image,), target="npu-256")
     assert asic.verify(compiled, images(2))
+
+
+class Named(nn.Module):
+    """A model whose inputs have names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(8, 6), nn.Linear(4, 6)
+
+    def forward(self, x: torch.Tensor, *, left: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+        return self.first(x) * scale + self.second(left)
+
+
+@pytest.mark.parametrize("quantize", [None, "int8"])
+def test_keyword_inputs(quantize: str | None) -> None:
+    torch.manual_seed(0)
+    model = Named().eval()
+
+    def item() -> tuple[tuple[torch.Tensor], dict[str, torch.Tensor]]:
+        names = {"left": torch.randn(2, 4), "scale": torch.rand(2, 1) + 0.5}
+        return (torch.randn(2, 8),), names
+
+    data = [item() for _ in range(4)]
+    args, kwargs = data[0]
+    compiled = asic.compile(
+        model, args, kwargs=kwargs, quantize=quantize, calibration=data if quantize else None
+    )
+    # By name, in any order.
+    result = compiled(*args, scale=kwargs["scale"], left=kwargs["left"])
+    expected = model(*args, **kwargs).detach()
+    assert torch.allclose(result, expected, atol=0.1)
+    assert asic.verify(compiled, data)
+    with pytest.raises(asic.ProgramError, match="expected inputs nested as"):
+        compiled(*args, kwargs["left"], kwargs["scale"])
+
+
+def test_keyword_inputs_alone() -> None:
+    x = torch.randn(2, 8)
+    model = nn.Linear(8, 4).eval()
+    data = [{"input": x}]
+    compiled = asic.compile(model, kwargs=data[0], quantize="int8", calibration=data)
+    assert torch.allclose(compiled(input=x), model(x).detach(), atol=0.1)
+    with pytest.raises(asic.CompileError, match=r"got \[3, 8\] in item 1"):
+        asic.compile(
+            model, kwargs=data[0], quantize="int8", calibration=[*data, {"input": torch.ones(3, 8)}]
+        )
+
+
+def test_report_counts_what_the_host_multiplies(net: Net) -> None:
+    (image,) = images(1)[0]
+    macs = 8 * 8 * 8 * 27 + 4 * 4 * 16 * 72 + 160
+    assert asic.compile(net, (image,), target="cpu").report().to_dict()["host_macs"] == macs
+    values = asic.compile(net, (image,), target="npu-256").report().to_dict()
+    assert values["macs"] + values["host_macs"] == macs

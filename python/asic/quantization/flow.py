@@ -24,6 +24,7 @@ from asic.quantization.observers import WeightObserver
 from asic.quantization.pt2e import convert_pt2e, prepare_pt2e
 from asic.quantization.quantizer import Quantizer
 from asic.quantization.weights import quantize_weights
+from asic.structure import split_inputs
 
 _EXAMPLE = "asic_example_inputs"
 _STATE = "asic_initial_state"
@@ -50,6 +51,7 @@ def prepare(
     args: tuple[Any, ...] | None = None,
     target: Any = None,
     config: Config | str | None = None,
+    kwargs: dict[str, Any] | None = None,
 ) -> GraphModule:
     """The model with observers where int8 tensors will be.
 
@@ -58,6 +60,7 @@ def prepare(
         args: positional example inputs, required for an `nn.Module`.
         target: what the model is meant for.
         config: ranges and formats.
+        kwargs: keyword example inputs.
 
     Run the result on calibration inputs, then pass it to `convert`.
     """
@@ -67,14 +70,12 @@ def prepare(
             "expected int8 activations, got a config of weights alone; call "
             "asic.quantization.quantize_weights, which needs no calibration"
         )
-    program, args, kwargs = capture(model, args)
-    if kwargs:
-        raise _error("expected positional example inputs only; pass keyword inputs in args")
-    module = normalize(program, args, {}).module()
+    program, args, kwargs = capture(model, args, kwargs)
+    module = normalize(program, args, kwargs).module()
     state = own_state(module)
     with _quiet():
         prepared = prepare_pt2e(module, Quantizer(target, config))
-    prepared.meta[_EXAMPLE] = args
+    prepared.meta[_EXAMPLE] = (args, kwargs)
     prepared.meta[_STATE] = state
     return prepared  # type: ignore[no-any-return]
 
@@ -85,8 +86,8 @@ def convert(prepared: GraphModule) -> ExportedProgram:
     Raises:
         CompileError: `prepared` does not come from `prepare`, or has not been run.
     """
-    args = prepared.meta.get(_EXAMPLE)
-    if args is None:
+    example = prepared.meta.get(_EXAMPLE)
+    if example is None:
         raise _error("expected a model from prepare, got one without example inputs")
     _make_room_for_biases(prepared)
     paths = hide_state(prepared)
@@ -95,7 +96,8 @@ def convert(prepared: GraphModule) -> ExportedProgram:
     # Calibration has left its traces in the buffers.
     show_state(converted, {path: prepared.meta[_STATE][path] for path in paths})
     integer_biases(converted)
-    return mark_normalized(functional(export(converted, args)))
+    args, kwargs = example
+    return mark_normalized(functional(export(converted, args, kwargs)))
 
 
 def _make_room_for_biases(prepared: GraphModule) -> None:
@@ -120,7 +122,8 @@ def calibrate(prepared: GraphModule, data: Iterable[Any] | None) -> int:
     """Runs the prepared model on every item of `data`; returns how many there were.
 
     Args:
-        data: iterable of input tuples; a bare tensor counts as a tuple of one.
+        data: iterable of inputs: tuples; a bare tensor counts as a tuple of one; for a
+            model prepared with keyword inputs, dicts of them or pairs (tuple, dict).
     """
     if data is None:
         raise _error(
@@ -128,12 +131,13 @@ def calibrate(prepared: GraphModule, data: Iterable[Any] | None) -> int:
             "iterable of input tuples (64 to 128 typical inputs are enough)"
         )
     count = 0
+    example = prepared.meta.get(_EXAMPLE)
     with torch.no_grad():
         for count, item in enumerate(data, start=1):
-            inputs = _as_inputs(item)
-            _check_shapes(inputs, prepared.meta.get(_EXAMPLE), count - 1)
-            _check_finite(inputs, count - 1)
-            prepared(*inputs)
+            inputs, named = _as_inputs(item, takes_names=bool(example and example[1]))
+            _check_shapes((inputs, named), example, count - 1)
+            _check_finite((inputs, named), count - 1)
+            prepared(*inputs, **named)
     if count == 0:
         raise _error("expected calibration data, got an empty iterable; pass input tuples")
     return count
@@ -145,6 +149,7 @@ def quantize(
     calibration: Iterable[Any] | None,
     target: Any = None,
     config: Config | str | None = None,
+    kwargs: dict[str, Any] | None = None,
 ) -> ExportedProgram:
     """Post-training quantisation in one call; see `prepare`, `calibrate`, `convert`, and
     `quantize_weights` for float activations."""
@@ -155,23 +160,25 @@ def quantize(
                 "expected no calibration data for quantisation of weights alone, got some; "
                 "leave calibration out, or quantise activations too with quantize='int8'"
             )
-        return quantize_weights(model, args, config)
+        return quantize_weights(model, args, config, kwargs)
     if calibration is None:
         calibrate(GraphModule({}, torch.fx.Graph()), None)
-    prepared = prepare(model, args, target, config)
+    prepared = prepare(model, args, target, config, kwargs)
     calibrate(prepared, calibration)
     return convert(prepared)
 
 
-def _as_inputs(item: Any) -> tuple[Any, ...]:
-    if isinstance(item, (tuple, list)):
-        return tuple(
-            torch.as_tensor(x) if not isinstance(x, (dict, tuple, list)) else x for x in item
-        )
-    return (torch.as_tensor(item),)
+def _as_inputs(item: Any, takes_names: bool) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Positional and keyword inputs of one calibration item, as tensors."""
+    args, kwargs = split_inputs(item, takes_names)
+    return tuple(map(_as_tensor, args)), {k: _as_tensor(v) for k, v in kwargs.items()}
 
 
-def _check_shapes(inputs: tuple[Any, ...], example: Any, index: int) -> None:
+def _as_tensor(value: Any) -> Any:
+    return value if isinstance(value, (dict, tuple, list)) else torch.as_tensor(value)
+
+
+def _check_shapes(inputs: Any, example: Any, index: int) -> None:
     leaves, wanted = pytree.tree_leaves(inputs), pytree.tree_leaves(example)
     if example is not None and len(leaves) != len(wanted):
         raise _error(
@@ -187,7 +194,7 @@ def _check_shapes(inputs: tuple[Any, ...], example: Any, index: int) -> None:
             )
 
 
-def _check_finite(inputs: tuple[Any, ...], index: int) -> None:
+def _check_finite(inputs: Any, index: int) -> None:
     for position, leaf in enumerate(pytree.tree_leaves(inputs)):
         if isinstance(leaf, torch.Tensor) and leaf.is_floating_point():
             if not bool(torch.isfinite(leaf).all()):

@@ -35,6 +35,7 @@ from asic.quantization.ops import (
     argument,
     is_contraction,
 )
+from asic.structure import Structure
 
 aten = torch.ops.aten
 quantized = torch.ops.quantized_decomposed
@@ -121,7 +122,7 @@ def run(
         rounding: the target's rounding mode of requantisation.
         record: filled with the codes of every quantised tensor, by node name.
     """
-    return Reference(program, rounding)(*inputs, record=record)
+    return Reference(program, rounding).evaluate(inputs, {}, record)
 
 
 class Reference:
@@ -158,8 +159,18 @@ class Reference:
         self._paths = {node: key for node, key in names.items() if key in self._written}
         self._inputs = [str(name) for name in signature.user_inputs]
 
-    def __call__(self, *inputs: Any, record: dict[str, Tensor] | None = None) -> Any:
-        leaves = pytree.tree_leaves((inputs, {}))
+    def __call__(self, *inputs: Any, **named: Any) -> Any:
+        return self.evaluate(inputs, named)
+
+    def evaluate(
+        self,
+        inputs: tuple[Any, ...],
+        named: dict[str, Any],
+        record: dict[str, Tensor] | None = None,
+    ) -> Any:
+        """The outputs; `record` as `run` has it."""
+        spec = self.program.call_spec.in_spec
+        leaves = Structure(spec).flatten(inputs, named, len(self._inputs))
         values: dict[Node, Value] = {}
         self.float_operations = ()
         feeds = dict(zip(self._inputs, leaves, strict=True))

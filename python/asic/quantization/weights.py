@@ -34,7 +34,10 @@ _PRODUCTS = {aten.matmul.default: 1, aten.mm.default: 1, aten.addmm.default: 2}
 
 
 def quantize_weights(
-    model: Any, args: tuple[Any, ...] | None, config: Config | None = None
+    model: Any,
+    args: tuple[Any, ...] | None,
+    config: Config | None = None,
+    kwargs: dict[str, Any] | None = None,
 ) -> ExportedProgram:
     """The program with int8 weights in its convolutions, linear layers and matrix products.
 
@@ -45,7 +48,7 @@ def quantize_weights(
         CompileError: weights are on the meta device, or nothing can be quantised.
     """
     config = config or Config(activations="float")
-    program, args, kwargs = capture(model, args)
+    program, args, kwargs = capture(model, args, kwargs)
     rewritten: list[str] = []
 
     def rewrite(module: GraphModule) -> None:
