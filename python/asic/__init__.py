@@ -19,6 +19,7 @@ from asic.errors import AsicError, CompileError, EmulatorFault, ProgramError, Ta
 
 if TYPE_CHECKING:
     from asic import quantization
+    from asic.buckets import DynamicCompiled
     from asic.compiled import Compiled
     from asic.compiler import compile
     from asic.dynamo import GraphReport, reports
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 #: Public name → module that has it.
 _LAZY = {
     "Compiled": "asic.compiled",
+    "DynamicCompiled": "asic.buckets",
     "CompileOptions": "asic.options",
     "GraphReport": "asic.dynamo",
     "Profile": "asic.profile",
@@ -51,6 +53,7 @@ __all__ = [
     "CompileError",
     "CompileOptions",
     "Compiled",
+    "DynamicCompiled",
     "EmulatorFault",
     "GraphReport",
     "Profile",

@@ -75,7 +75,8 @@ def compile(
             `asic.quantization.Config`.
         calibration: iterable of inputs for static quantisation: tuples; dicts of keyword
             inputs; or pairs of both; "int8-weight" needs none.
-        dynamic_shapes: as `torch.export.export` takes it.
+        dynamic_shapes: as `torch.export.export` takes it; the result is then an
+            `asic.DynamicCompiled`.
         fallback: what happens to operations that the accelerator cannot run: "host" runs
             them here and reports why, "error" refuses the model.
         options: see `asic.CompileOptions`.
@@ -88,6 +89,7 @@ def compile(
             what to change, and `reproducer` is a file that replays the failure.
         TargetError: the target is unknown or malformed.
     """
+    from asic.specialize import compile_dynamic, is_dynamic
     from asic.target import Target
 
     start = time.perf_counter()
@@ -106,6 +108,20 @@ def compile(
             f"{target!r}; this version has no CUDA back end"
         )
     machine = None if host_only else Target.resolve(target)
+    if is_dynamic(model, dynamic_shapes) and _mlir_text(model) is None:
+        dynamic = compile_dynamic(
+            model,
+            args,
+            kwargs,
+            quantize=quantize,
+            calibration=calibration,
+            dynamic_shapes=dynamic_shapes,
+            target=machine,
+            fallback=fallback,
+            options=options,
+        )
+        if dynamic is not None:
+            return dynamic
     source = read_model(
         model,
         args,

@@ -134,7 +134,7 @@ def placement(compiled: Compiled) -> dict[str, Any]:
         "accelerator_ops": found.get("accelerator_ops", 0),
         "host_ops": found.get("host_ops", 0),
         "accelerator_macs": facts.macs,
-        "host_macs": getattr(facts, "host_macs", 0),
+        "host_macs": facts.host_macs,
         "host_steps": sum(step.on_host for step in compiled.steps),
         "crossings": found.get("crossings", 0),
         "crossing_bytes": sum(r["bytes_in"] + r["bytes_out"] for r in regions),

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from asic import _core
@@ -22,6 +23,8 @@ class CompileOptions:
         verify: whether each phase ends with a check of what it promises.
         source_root: folder that source files are named relative to in reports and
             messages; None keeps the paths as Python has them.
+        buckets: sizes of a dynamic dimension, by the name of its Dim, that an accelerator
+            gets a program for; None takes powers of two and the largest size.
         reproducers: folder that reproducers of failed compilations are written to;
             None takes the system's folder of temporary files.
 
@@ -33,6 +36,7 @@ class CompileOptions:
     verify: bool = True
     source_root: str | None = None
     reproducers: str | None = None
+    buckets: Mapping[str, Sequence[int]] | None = None
 
     def __post_init__(self) -> None:
         if self.until is not None and self.until not in PHASES:

@@ -22,10 +22,12 @@ class Profile:
     Attributes:
         compiled: the model that ran.
         runs: name of each program in order, and its timing.
+        padding: of a model of dynamic shape, what this call wasted (`asic.buckets.Waste`).
     """
 
     compiled: Compiled
     runs: tuple[tuple[str, Timing], ...]
+    padding: dict[str, Any] | None = None
 
     @property
     def cycles(self) -> int:
@@ -62,6 +64,11 @@ class Profile:
 
     def __str__(self) -> str:
         lines = [f"{self.cycles:,} cycles"]
+        if self.padding is not None:
+            lines.append(
+                f"{self.padding['useful_elements']:,} of {self.padding['padded_elements']:,} "
+                f"elements used, {self.padding['share']:.0%} padding"
+            )
         for layer in self.layers:
             lines.append(f"{layer['cycles']:>12,}  {layer['engine']:<5} {layer['name']}")
         return "\n".join(lines)

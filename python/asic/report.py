@@ -75,6 +75,8 @@ class Report:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield self._summary()
+        if self.values.get("buckets"):
+            yield self._bucket_table()
         if self.values["engines"]:
             yield self._engine_table()
         if self.values["layers"]:
@@ -117,6 +119,29 @@ class Report:
         table.add_row("compiled in", f"{v['compile_seconds']:.2f} s")
         return table
 
+    def _bucket_table(self) -> Table:
+        padding = self.values["padding"]
+        table = new_table(
+            f"buckets; {padding['calls']} calls, {padding['share']:.0%} of their elements padding",
+            ("sizes", "left"),
+            ("cycles", "right"),
+            ("latency", "right"),
+            ("MACs", "right"),
+            ("program", "right"),
+            ("calls", "right"),
+        )
+        for row in self.values["buckets"]:
+            name = ", ".join(f"{label}={size}" for label, size in row["sizes"].items())
+            table.add_row(
+                name,
+                f"{row['cycles']:,}",
+                time_text(row["latency_ms"]),
+                f"{row['macs']:,}",
+                byte_text(row["program_bytes"]),
+                f"{padding['calls_by_bucket'].get(name, 0)}",
+            )
+        return table
+
     def _engine_table(self) -> Table:
         table = new_table(
             "engines", ("engine", "left"), ("busy", "right"), ("stall", "right"), ("idle", "right")
@@ -141,7 +166,7 @@ class Report:
             table.add_row(
                 layer["name"],
                 layer["source"],
-                ", ".join(f"{name} {cycles:,}" for name, cycles in layer["engines"].items()),
+                ", ".join(f"{n} {c:,}" for n, c in list(layer["engines"].items())[:3]),
                 f"{layer['macs']:,}" if layer["macs"] else "",
                 byte_text(layer["bytes"]),
             )

@@ -19,7 +19,7 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -29,6 +29,9 @@ from asic.errors import AsicError, ProgramError
 from asic.state import State
 from asic.structure import Structure
 from asic.tensors import TensorSpec, raw
+
+if TYPE_CHECKING:
+    from asic.buckets import DynamicCompiled
 
 #: Version of the manifest that this module writes and the newest that it reads.
 VERSION = 1
@@ -48,6 +51,17 @@ def save(compiled: Compiled, path: str | os.PathLike[str]) -> None:
         data = _core.program_with_extra(program, _KEY, json.dumps(manifest))
     else:
         data = _archive(compiled, manifest)
+    _write(data, path)
+
+
+def save_dynamic(compiled: DynamicCompiled, path: str | os.PathLike[str]) -> None:
+    """Writes `compiled`; see `DynamicCompiled.save`."""
+    from asic.bucketstore import archive
+
+    _write(archive(compiled, VERSION, lambda c: _archive(c, _manifest(c))), path)
+
+
+def _write(data: bytes, path: str | os.PathLike[str]) -> None:
     try:
         with _atomic(Path(path)) as file:
             file.write(data)
@@ -95,6 +109,14 @@ def _manifest(compiled: Compiled) -> dict[str, Any]:
     }
 
 
+def _check_version(version: int) -> None:
+    if version > VERSION:
+        raise ProgramError(
+            f"expected a model of version {VERSION} or older, got version {version}; update "
+            "asic-mlir"
+        )
+
+
 def _from_manifest(
     manifest: dict[str, Any],
     programs: dict[str, bytes],
@@ -105,11 +127,7 @@ def _from_manifest(
 ) -> Compiled:
     from asic.target import Target
 
-    if manifest["version"] > VERSION:
-        raise ProgramError(
-            f"expected a model of version {VERSION} or older, got version "
-            f"{manifest['version']}; update asic-mlir"
-        )
+    _check_version(manifest["version"])
     target = manifest["target"]
     facts = dict(manifest["facts"])
     for key in ("fallbacks", "slow_paths"):
@@ -174,11 +192,16 @@ def _archive(compiled: Compiled, manifest: dict[str, Any]) -> bytes:
 
 
 def _from_archive(data: bytes) -> Compiled:
+    from asic import bucketstore
+
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         damaged = archive.testzip()
         if damaged is not None:
             raise ProgramError(f"expected intact parts, got damage in '{damaged}'")
         names = archive.namelist()
+        if bucketstore.INDEX in names:
+            _check_version(json.loads(archive.read(bucketstore.INDEX))["version"])
+            return bucketstore.read(archive, _from_archive)
         if _MANIFEST not in names:
             raise ProgramError("expected a compiled model, got another zip archive")
         manifest = json.loads(archive.read(_MANIFEST))

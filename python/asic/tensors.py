@@ -90,6 +90,19 @@ def to_torch(array: Array) -> Any:
     return torch.from_numpy(array)
 
 
+def check_dtype(array: Array, spec: TensorSpec, kind: str = "input") -> None:
+    """Expects the dtype of `spec`.
+
+    Raises:
+        ProgramError: it is another; nothing is converted silently.
+    """
+    if array.dtype != spec.numpy:
+        raise ProgramError(
+            f"expected {spec.dtype} for {kind} '{spec.name}', got {array.dtype.name}; "
+            f"convert it first"
+        )
+
+
 def check_input(value: Any, spec: TensorSpec, kind: str = "input") -> Array:
     """`value` as a contiguous array of exactly the shape and dtype of `spec`.
 
@@ -97,11 +110,7 @@ def check_input(value: Any, spec: TensorSpec, kind: str = "input") -> Array:
         ProgramError: shape or dtype differ; nothing is converted silently.
     """
     array = to_array(value)
-    if array.dtype != spec.numpy:
-        raise ProgramError(
-            f"expected {spec.dtype} for {kind} '{spec.name}', got {array.dtype.name}; "
-            f"convert it first"
-        )
+    check_dtype(array, spec, kind)
     if array.shape != spec.shape:
         raise ProgramError(
             f"expected shape {list(spec.shape)} for {kind} '{spec.name}', got "

@@ -28,6 +28,7 @@ from asic.structure import split_inputs
 
 _EXAMPLE = "asic_example_inputs"
 _STATE = "asic_initial_state"
+_DYNAMIC = "asic_dynamic_shapes"
 
 #: Largest bias that convert produces, in accumulator units.
 _BIAS_ROOM = 2.0**29
@@ -52,6 +53,7 @@ def prepare(
     target: Any = None,
     config: Config | str | None = None,
     kwargs: dict[str, Any] | None = None,
+    dynamic_shapes: Any = None,
 ) -> GraphModule:
     """The model with observers where int8 tensors will be.
 
@@ -61,6 +63,7 @@ def prepare(
         target: what the model is meant for.
         config: ranges and formats.
         kwargs: keyword example inputs.
+        dynamic_shapes: as `torch.export.export` takes it.
 
     Run the result on calibration inputs, then pass it to `convert`.
     """
@@ -70,12 +73,13 @@ def prepare(
             "expected int8 activations, got a config of weights alone; call "
             "asic.quantization.quantize_weights, which needs no calibration"
         )
-    program, args, kwargs = capture(model, args, kwargs)
-    module = normalize(program, args, kwargs).module()
+    program, args, kwargs = capture(model, args, kwargs, dynamic_shapes)
+    module = normalize(program, args, kwargs, dynamic_shapes).module()
     state = own_state(module)
     with _quiet():
         prepared = prepare_pt2e(module, Quantizer(target, config))
     prepared.meta[_EXAMPLE] = (args, kwargs)
+    prepared.meta[_DYNAMIC] = dynamic_shapes
     prepared.meta[_STATE] = state
     return prepared  # type: ignore[no-any-return]
 
@@ -97,7 +101,8 @@ def convert(prepared: GraphModule) -> ExportedProgram:
     show_state(converted, {path: prepared.meta[_STATE][path] for path in paths})
     integer_biases(converted)
     args, kwargs = example
-    return mark_normalized(functional(export(converted, args, kwargs)))
+    dynamic_shapes = prepared.meta.get(_DYNAMIC)
+    return mark_normalized(functional(export(converted, args, kwargs, dynamic_shapes)))
 
 
 def _make_room_for_biases(prepared: GraphModule) -> None:
@@ -135,7 +140,8 @@ def calibrate(prepared: GraphModule, data: Iterable[Any] | None) -> int:
     with torch.no_grad():
         for count, item in enumerate(data, start=1):
             inputs, named = _as_inputs(item, takes_names=bool(example and example[1]))
-            _check_shapes((inputs, named), example, count - 1)
+            if prepared.meta.get(_DYNAMIC) is None:
+                _check_shapes((inputs, named), example, count - 1)
             _check_finite((inputs, named), count - 1)
             prepared(*inputs, **named)
     if count == 0:
@@ -150,6 +156,7 @@ def quantize(
     target: Any = None,
     config: Config | str | None = None,
     kwargs: dict[str, Any] | None = None,
+    dynamic_shapes: Any = None,
 ) -> ExportedProgram:
     """Post-training quantisation in one call; see `prepare`, `calibrate`, `convert`, and
     `quantize_weights` for float activations."""
@@ -160,10 +167,10 @@ def quantize(
                 "expected no calibration data for quantisation of weights alone, got some; "
                 "leave calibration out, or quantise activations too with quantize='int8'"
             )
-        return quantize_weights(model, args, config, kwargs)
+        return quantize_weights(model, args, config, kwargs, dynamic_shapes)
     if calibration is None:
         calibrate(GraphModule({}, torch.fx.Graph()), None)
-    prepared = prepare(model, args, target, config, kwargs)
+    prepared = prepare(model, args, target, config, kwargs, dynamic_shapes)
     calibrate(prepared, calibration)
     return convert(prepared)
 

@@ -38,6 +38,7 @@ def quantize_weights(
     args: tuple[Any, ...] | None,
     config: Config | None = None,
     kwargs: dict[str, Any] | None = None,
+    dynamic_shapes: Any = None,
 ) -> ExportedProgram:
     """The program with int8 weights in its convolutions, linear layers and matrix products.
 
@@ -48,7 +49,7 @@ def quantize_weights(
         CompileError: weights are on the meta device, or nothing can be quantised.
     """
     config = config or Config(activations="float")
-    program, args, kwargs = capture(model, args, kwargs)
+    program, args, kwargs = capture(model, args, kwargs, dynamic_shapes)
     rewritten: list[str] = []
 
     def rewrite(module: GraphModule) -> None:
@@ -59,7 +60,7 @@ def quantize_weights(
                 if name:
                     rewritten.append(name)
 
-    result = normalize(program, args, kwargs, rewrite=rewrite)
+    result = normalize(program, args, kwargs, dynamic_shapes, rewrite)
     if not rewritten:
         raise CompileError(
             "expected convolutions, linear layers or products with a constant matrix, got a "

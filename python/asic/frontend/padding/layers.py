@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Contractions, windows, normalisation and look-ups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch.fx import Node
+
+from asic.frontend.composites import packet_name
+from asic.frontend.padding.masker import Fill, Masker, is_tensor
+from asic.frontend.padding.support import APART, dims_of, expect_static, lowest, source_of
+from asic.frontend.schema import argument
+
+Rule = Callable[[Masker, Node], None]
+
+
+def normalization(masker: Masker, node: Node) -> None:
+    """Statistics over the last dimensions, which have to be static."""
+    source = source_of(node)
+    rank = source.meta["val"].dim()
+    count = len(argument(node, "normalized_shape"))
+    expect_static(masker, node, source, range(rank - count, rank))
+    masker.set(node)
+
+
+def per_sample(masker: Masker, node: Node) -> None:
+    """Only the batch may be dynamic."""
+    for operand in node.all_input_nodes:
+        if is_tensor(operand):
+            expect_static(masker, node, operand, range(1, operand.meta["val"].dim()))
+    masker.set(node)
+
+
+def recurrence(masker: Masker, node: Node) -> None:
+    """Steps of one length; only the batch may be dynamic."""
+    steps = 1 if argument(node, "batch_first") else 0
+    expect_static(masker, node, source_of(node), [steps, 2])
+    masker.set(node)
+
+
+def per_channel(masker: Masker, node: Node) -> None:
+    """Inference batch norm: elementwise, with a static number of channels."""
+    if "batch_norm" in packet_name(node.target) and argument(node, "weight") is None:
+        expect_static(masker, node, source_of(node), [1])
+    masker.set(node)
+
+
+def contraction(masker: Masker, node: Node) -> None:
+    """Zeros add nothing to a sum of products, if what they meet is finite."""
+    first = 1 if packet_name(node.target) in ("aten.addmm", "aten.baddbmm") else 0
+    left, right = node.args[first : first + 2]
+    assert isinstance(left, Node)
+    assert isinstance(right, Node)
+    last = left.meta["val"].dim() - 1
+    inner = max(right.meta["val"].dim() - 2, 0)
+    if last in masker.padded(left):
+        product(masker, node, (left, last), (right, inner))
+    masker.set(node)
+
+
+def product(masker: Masker, node: Node, *operands: tuple[Node, int]) -> None:
+    """Masks the operands of a product: one becomes 0, none is infinite."""
+    levels = [masker.fill(operand, dim) for operand, dim in operands]
+    if Fill.ZERO in levels and max(levels) <= Fill.FINITE:
+        return
+    for (operand, dim), level in zip(operands, levels, strict=True):
+        if level == Fill.ANY or Fill.ZERO not in levels:
+            masker.masked(node, operand, [dim], 0)
+            if max(levels) <= Fill.FINITE:
+                return
+
+
+def linear(masker: Masker, node: Node) -> None:
+    """The last dimension meets a weight, so that it is static."""
+    source = source_of(node)
+    expect_static(masker, node, source, [source.meta["val"].dim() - 1])
+    has_bias = len(node.args) > 2 and node.args[2] is not None
+    stays = {d: not has_bias and masker.fill(source, d) == Fill.ZERO for d in masker.padded(source)}
+    masker.set(node, lambda d: Fill.ZERO if stays.get(d) else Fill.ANY)
+
+
+def convolution(masker: Masker, node: Node) -> None:
+    """Zeros stand behind the last element, as they do in the convolution's own padding."""
+    source = source_of(node)
+    rank = source.meta["val"].dim()
+    weight = node.args[1]
+    assert isinstance(weight, Node)
+    spatial = range(rank - weight.meta["val"].dim() + 2, rank)
+    expect_static(masker, node, source, [spatial.start - 1])
+    masker.masked(node, source, spatial, 0)
+    masker.set(node)
+
+
+def max_pool(masker: Masker, node: Node) -> None:
+    """Minus infinity is never the largest."""
+    source = source_of(node)
+    rank = source.meta["val"].dim()
+    spatial = range(rank - len(argument(node, "kernel_size")), rank)
+    if set(spatial) & set(masker.padded(source)) and argument(node, "ceil_mode"):
+        raise masker.refuse(node, "with ceil_mode", APART)
+    masker.masked(node, source, spatial, lowest(source.meta["val"].dtype))
+    masker.set(node)
+
+
+def average_pool(masker: Masker, node: Node) -> None:
+    """Zeros count as they do in the operator's own padding."""
+    source = source_of(node)
+    rank = source.meta["val"].dim()
+    spatial = range(rank - len(argument(node, "kernel_size")), rank)
+    if set(spatial) & set(masker.padded(source)):
+        if argument(node, "ceil_mode") or not argument(node, "count_include_pad"):
+            raise masker.refuse(node, "that counts elements", "use count_include_pad=True")
+        masker.masked(node, source, spatial, 0)
+    masker.set(node)
+
+
+def pad(masker: Masker, node: Node) -> None:
+    """The value stands from the last element on."""
+    source = source_of(node)
+    rank = source.meta["val"].dim()
+    amounts = argument(node, "pad")
+    mode = argument(node, "mode") if packet_name(node.target) == "aten.pad" else "constant"
+    dims = [rank - 1 - i // 2 for i, amount in enumerate(amounts) if amount != 0]
+    if mode != "constant":
+        expect_static(masker, node, source, dims)
+    value = argument(node, "value") or 0
+    masker.masked(node, source, dims, value)
+    masker.set(node)
+
+
+def look_up(masker: Masker, node: Node) -> None:
+    """Rows that indices name; those of the padding have to exist."""
+    table, name = source_of(node), packet_name(node.target)
+    indices = argument(node, "indices" if name in ("aten.embedding", "aten.index") else "index")
+    if name == "aten.index":
+        taken = [d for d, index in enumerate(indices) if index is not None]
+        expect_static(masker, node, table, taken)
+    for entry in torch.utils._pytree.tree_leaves(indices):
+        if is_tensor(entry):
+            masker.masked(node, entry, masker.padded(entry), 0)
+    masker.set(node)
+
+
+def along_static(name: str = "dim") -> Rule:
+    """An operator that mixes one dimension, which has to be static."""
+
+    def rule(masker: Masker, node: Node) -> None:
+        source = source_of(node)
+        expect_static(masker, node, source, dims_of(node, source.meta["val"].dim(), name))
+        masker.set(node)
+
+    return rule

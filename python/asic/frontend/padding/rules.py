@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""What each operator does to padding; one function per family."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch.fx import Node
+
+from asic.frontend.composites import packet_name
+from asic.frontend.padding.attention import attention
+from asic.frontend.padding.layers import (
+    along_static,
+    average_pool,
+    contraction,
+    convolution,
+    linear,
+    look_up,
+    max_pool,
+    normalization,
+    pad,
+    per_channel,
+    per_sample,
+    recurrence,
+)
+from asic.frontend.padding.masker import Fill, Masker, is_size, is_tensor, shape_of
+from asic.frontend.padding.reductions import average_all, mean, reduction, running, softmax
+from asic.frontend.padding.support import APART, highest, lowest
+from asic.frontend.padding.views import (
+    concatenate,
+    expand,
+    permute,
+    reshape,
+    select,
+    slice_,
+    split,
+)
+from asic.frontend.schema import argument
+from asic.sizes import Hidden
+
+aten = torch.ops.aten
+Rule = Callable[[Masker, Node], None]
+
+#: Elementwise operators that give 0 for 0.
+_KEEP_ZERO = frozenset(
+    f"aten.{name}"
+    for name in [
+        "relu",
+        "neg",
+        "abs",
+        "tanh",
+        "gelu",
+        "silu",
+        "clone",
+        "contiguous",
+        "to",
+        "_to_copy",
+        "dropout",
+        "alias",
+        "detach",
+        "relu6",
+        "leaky_relu",
+        "elu",
+        "sin",
+        "asin",
+        "atan",
+        "erf",
+        "hardtanh",
+        "hardswish",
+        "square",
+        "sqrt",
+        "sign",
+    ]
+)
+
+
+def apply(masker: Masker, node: Node) -> None:
+    """Keeps the invariant for one call, or refuses it."""
+    tensors = [n for n in node.all_input_nodes if is_tensor(n)]
+    value = node.meta.get("val")
+    is_single = isinstance(value, torch.Tensor)
+    is_static = not any(masker.padded(n) for n in tensors) and not (
+        is_single and masker.padded(node)
+    )
+    if is_static and not any(is_size(n) for n in node.all_input_nodes):
+        return
+    if not tensors and not is_single:
+        return  # Arithmetic on sizes, until somebody takes one as a value.
+    name = packet_name(node.target)
+    if name == "aten.sym_size":
+        return
+    schema = getattr(node.target, "_schema", None)
+    if schema is None or schema.is_mutable:
+        raise masker.refuse(node, "that writes to its operand", "write it without the side effect")
+    rule = _RULES.get(name)
+    if rule is None and torch.Tag.pointwise in getattr(node.target, "tags", ()):
+        rule = pointwise
+    if rule is None:
+        shapes = ", ".join(str(list(shape_of(n))) for n in tensors)
+        raise masker.refuse(node, f"on {shapes}", APART)
+    rule(masker, node)
+
+
+def pointwise(masker: Masker, node: Node) -> None:
+    """Elements meet elements of the same place; sizes as operands become the call's."""
+    for size in [n for n in node.all_input_nodes if is_size(n)]:
+        if node.target._overloadname != "Tensor" or not node.meta["val"].dtype.is_floating_point:  # type: ignore[union-attr]
+            raise masker.refuse(node, "of a size and integers", "convert to float first")
+        expr = size.meta["val"].node.expr
+        node.replace_input_with(size, masker.input(Hidden("size", str(expr))))
+    tensors = [n for n in node.args if isinstance(n, Node) and is_tensor(n)]
+    rank = node.meta["val"].dim()
+    name = packet_name(node.target)
+
+    def level(dim: int) -> Fill:
+        found = []
+        for tensor in tensors:
+            own = dim - rank + tensor.meta["val"].dim()
+            is_padded = own >= 0 and own in masker.padded(tensor)
+            found.append(masker.fill(tensor, own) if is_padded else Fill.ANY)
+        if name in _KEEP_ZERO:
+            return found[0]
+        is_sum = name in ("aten.add", "aten.sub") and len(found) == 2
+        return Fill.ZERO if is_sum and max(found) == Fill.ZERO else Fill.ANY
+
+    masker.set(node, level)
+
+
+def quantize(masker: Masker, node: Node) -> None:
+    """Codes are finite; a zero has one of its own."""
+    source = node.args[0]
+    assert isinstance(source, Node)
+    masker.set(node, lambda dim: min(masker.fill(source, dim), Fill.FINITE))
+
+
+def create(masker: Masker, node: Node) -> None:
+    """Tensors that are the same all over."""
+    is_zero = "zeros" in packet_name(node.target)
+    if packet_name(node.target) in ("aten.full", "aten.full_like", "aten.new_full"):
+        value = argument(node, "fill_value")
+        if is_size(value):
+            raise masker.refuse(node, "filled with a size", APART)
+        is_zero = value == 0
+    is_empty = "empty" in packet_name(node.target)
+    masker.set(node, Fill.ZERO if is_zero else Fill.ANY if is_empty else Fill.FINITE)
+
+
+def count_up(masker: Masker, node: Node) -> None:
+    """`arange` from a constant upwards."""
+    names = {a.name for a in node.target._schema.arguments}  # type: ignore[union-attr]
+    start = argument(node, "start") if "start" in names else 0
+    step = argument(node, "step") if "step" in names else 1
+    if isinstance(start, Node) or isinstance(step, Node) or (step is not None and step <= 0):
+        raise masker.refuse(node, "from or by a size", "count upwards from a constant")
+    masker.set(node, Fill.FINITE)
+
+
+def _table() -> dict[str, Rule]:
+    rules: dict[str, Rule] = {}
+
+    def add(rule: Rule, names: str) -> None:
+        rules.update({f"aten.{name}": rule for name in names.split()})
+
+    add(
+        reshape,
+        "view reshape _unsafe_view flatten unflatten squeeze unsqueeze _reshape_alias view_copy",
+    )
+    add(permute, "permute transpose t movedim swapaxes numpy_T mT")
+    add(expand, "expand expand_as repeat broadcast_to")
+    add(select, "select")
+    add(slice_, "slice narrow")
+    add(concatenate, "cat concat")
+    add(split, "split split_with_sizes chunk unbind")
+    add(create, "full zeros ones empty new_zeros new_ones new_full new_empty")
+    add(create, "zeros_like ones_like full_like empty_like")
+    add(count_up, "arange")
+    add(reduction(0), "sum any linalg_vector_norm")
+    add(reduction(1), "prod all")
+    add(reduction(lowest), "amax argmax max")
+    add(reduction(highest), "amin argmin min")
+    add(reduction(-math.inf), "logsumexp")
+    add(mean, "mean")
+    add(average_all, "adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d")
+    add(softmax, "softmax _softmax log_softmax _log_softmax")
+    add(running, "cumsum cumprod tril triu")
+    add(normalization, "layer_norm native_layer_norm rms_norm _fused_rms_norm")
+    add(per_sample, "group_norm native_group_norm instance_norm pixel_shuffle")
+    add(per_sample, "upsample_nearest2d upsample_bilinear2d grid_sampler grid_sampler_2d")
+    add(per_channel, "batch_norm _native_batch_norm_legit_no_training prelu _prelu_kernel")
+    add(contraction, "matmul mm bmm mv addmm baddbmm")
+    add(linear, "linear")
+    add(convolution, "conv1d conv2d conv3d convolution conv_transpose1d conv_transpose2d")
+    add(max_pool, "max_pool1d max_pool2d max_pool3d max_pool2d_with_indices")
+    add(average_pool, "avg_pool1d avg_pool2d avg_pool3d")
+    add(pad, "pad constant_pad_nd")
+    add(look_up, "embedding gather index_select index")
+    add(recurrence, "lstm gru rnn_tanh rnn_relu")
+    add(along_static(), "sort topk var std glu")
+    add(along_static("dims"), "flip roll")
+    add(pointwise, "clone contiguous to _to_copy dropout alias detach where type_as")
+    add(pointwise, "__and__ __or__ __xor__ __lshift__ __rshift__ lift_fresh_copy")
+    add(attention, "scaled_dot_product_attention")
+    rules.update(
+        {
+            f"quantized_decomposed.{name}_per_{kind}": quantize
+            for name in ("quantize", "dequantize")
+            for kind in ("tensor", "channel")
+        }
+    )
+    return rules
+
+
+_RULES = _table()

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""`asic.compile` for models with dynamic shapes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asic.buckets import Bucket, DynamicCompiled, bucket_sizes
+from asic.errors import CompileError
+from asic.sizes import Dimensions, Hidden
+from asic.structure import Structure
+
+if TYPE_CHECKING:
+    from torch.fx import GraphModule
+
+    from asic.compiled import Compiled
+    from asic.options import CompileOptions
+    from asic.target import Target
+
+#: Compiles a flat module for one size of each symbol.
+Make = Callable[[Mapping[str, int]], "Compiled"]
+
+
+def is_dynamic(model: Any, dynamic_shapes: Any) -> bool:
+    """Whether the model is a PyTorch model with sizes that are not fixed."""
+    if dynamic_shapes is not None:
+        return True
+    if isinstance(model, (str, Path)) and Path(model).suffix == ".pt2" and Path(model).is_file():
+        from asic.frontend.export import capture
+
+        model, _, _ = capture(model, None)
+    return bool(getattr(model, "range_constraints", None))
+
+
+def compile_dynamic(
+    model: Any,
+    args: tuple[Any, ...] | None,
+    kwargs: dict[str, Any] | None,
+    *,
+    quantize: Any,
+    calibration: Iterable[Any] | None,
+    dynamic_shapes: Any,
+    target: Target | None,
+    fallback: str,
+    options: CompileOptions,
+) -> DynamicCompiled | None:
+    """A program per bucket, or per size on this computer; None when all sizes are fixed.
+
+    Raises:
+        CompileError: the model, its dimensions or the buckets do not fit.
+    """
+    from asic.frontend.dynamic import declared, dimensions, flat_module
+    from asic.frontend.export import capture
+    from asic.frontend.importer import is_normalized
+    from asic.frontend.padding import insert_masks
+    from asic.frontend.state import check_writes, functional
+
+    program, args, kwargs = capture(model, args, kwargs, dynamic_shapes)
+    found = dimensions(program, dynamic_shapes)
+    if found is None:
+        return None
+    program = functional(program)
+    check_writes(program, options.source_root)
+    for buffer in program.graph_signature.buffers_to_mutate.values():
+        raise CompileError(
+            f"expected a model that remembers nothing between calls of different sizes, got one "
+            f"that writes to buffer '{buffer}'; give it static shapes, or pass the buffer in and out",
+            phase="import",
+        )
+    if options.until not in (None, "program"):
+        raise CompileError(
+            "expected a whole compilation of dynamic shapes, got until="
+            f"{options.until!r}; give the model static shapes to look at one phase",
+            phase="options",
+        )
+    if quantize is not None:
+        program = _quantized(
+            program, args, kwargs, declared(program), calibration, target, quantize
+        )
+        found = _renamed(dimensions(program), found)
+    normalized = is_normalized(program)
+    structure = Structure(program.call_spec.in_spec, program.call_spec.out_spec)
+
+    def host() -> DynamicCompiled:
+        """Exact sizes on this computer, without masks."""
+        make = _maker(flat_module(program), found, (), None, target, "host", options, normalized)
+        return DynamicCompiled(
+            target=None, dimensions=found, hidden=(), buckets=(), structure=structure, make=make
+        )
+
+    if target is None:
+        bucket_sizes(found, options.buckets)  # The names have to be right.
+        return host()
+    padded = insert_masks(flat_module(program), options.source_root)
+    make = _maker(
+        padded.module, found, padded.hidden, target, target, fallback, options, normalized
+    )
+    buckets = tuple(Bucket(sizes, make(sizes)) for sizes in bucket_sizes(found, options.buckets))
+    return DynamicCompiled(
+        target=target,
+        dimensions=found,
+        hidden=padded.hidden,
+        buckets=buckets,
+        structure=structure,
+        host=host,
+    )
+
+
+def _renamed(after: Dimensions | None, before: Dimensions) -> Dimensions:
+    """The dimensions of a quantised program under the names that the user gave.
+
+    Another export gives its symbols names of its own.
+    """
+    assert after is not None, "a quantised program without the dimensions of its model"
+    names = {
+        mine: before.labels[theirs]
+        for own, given in zip(after.inputs, before.inputs, strict=True)
+        for mine, theirs in zip(own.shape, given.shape, strict=True)
+        if mine in after.ranges and theirs in before.ranges
+    }
+    inputs = tuple(
+        replace(own, name=given.name)
+        for own, given in zip(after.inputs, before.inputs, strict=True)
+    )
+    return Dimensions(after.ranges, {**after.labels, **names}, inputs, after.outputs)
+
+
+def _quantized(
+    program: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    dynamic_shapes: Any,
+    calibration: Iterable[Any] | None,
+    target: Target | None,
+    quantize: Any,
+) -> Any:
+    """The program with one set of parameters for all sizes."""
+    from asic import quantization
+
+    return quantization.quantize(
+        program,
+        args,
+        calibration,
+        target=target,
+        config=quantization.Config.of(quantize),
+        kwargs=kwargs,
+        dynamic_shapes=dynamic_shapes,
+    )
+
+
+def _maker(
+    module: GraphModule,
+    dimensions: Dimensions,
+    hidden: tuple[Hidden, ...],
+    target: Target | None,
+    arithmetic: Target | None,
+    fallback: str,
+    options: CompileOptions,
+    normalized: bool,
+) -> Make:
+    """Exports `module` for the sizes that it is asked for, and compiles that."""
+
+    def make(sizes: Mapping[str, int]) -> Compiled:
+        import torch
+
+        from asic.compiler import compile_source, read_model
+        from asic.frontend.export import export
+        from asic.frontend.importer import mark_normalized
+        from asic.frontend.state import functional
+
+        start = time.perf_counter()
+        examples = [
+            torch.zeros(spec.shape, dtype=getattr(torch, spec.dtype))
+            for spec in (tensor.at(sizes) for tensor in dimensions.inputs)
+        ]
+        examples += [torch.from_numpy(h.value(sizes, sizes)) for h in hidden]
+        program = export(module, tuple(examples))
+        if normalized:
+            program = mark_normalized(functional(program))
+        source = read_model(
+            program,
+            None,
+            quantize=None,
+            calibration=None,
+            dynamic_shapes=None,
+            target=target,
+            options=options,
+        )
+        return compile_source(
+            source,
+            target,
+            fallback,
+            options,
+            arithmetic=None if target is not None else arithmetic,
+            start=start,
+        )
+
+    return make

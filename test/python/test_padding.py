@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""A masked program computes, in padded tensors, what the model computes without padding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.export import Dim
+
+from asic.errors import CompileError
+from asic.frontend.dynamic import dimensions, flat_module
+from asic.frontend.export import capture
+from asic.frontend.padding import insert_masks
+from asic.sizes import Dimensions
+
+F = nn.functional
+
+
+class Call(nn.Module):
+    """A function as a module, with a few weights that it may use."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.function = function
+        self.linear = nn.Linear(6, 6)
+        self.plain = nn.Linear(6, 6, bias=False)
+        self.conv = nn.Conv1d(6, 6, 3, padding=1)
+        self.wide = nn.Conv1d(6, 4, 5, stride=2, padding=4, dilation=2)
+        self.up = nn.ConvTranspose1d(6, 6, 4, stride=2, padding=1)
+        self.norm = nn.LayerNorm(6)
+        self.group = nn.GroupNorm(2, 6)
+        self.batch = nn.BatchNorm1d(6).eval()
+        self.table = nn.Embedding(9, 6)
+
+    def forward(self, x: Tensor) -> Any:
+        return self.function(self, x)
+
+
+def masked(function: Callable[..., Any], kind: torch.dtype, low: int = 4) -> Any:
+    batch, steps = Dim("batch", min=1, max=6), Dim("steps", min=low, max=16)
+    shape = (2, 8, 6) if kind == torch.float32 else (2, 8)
+    model = Call(function).eval()
+    example = torch.zeros(shape, dtype=kind)
+    shapes = ({0: batch, 1: steps},)
+    program, _, _ = capture(model, (example,), None, shapes)
+    found = dimensions(program, shapes)
+    assert found is not None
+    return model, found, insert_masks(flat_module(program))
+
+
+def garbage(found: Dimensions, x: Tensor, bucket: dict[str, int]) -> Tensor:
+    """The input padded as the runtime does it."""
+    padded = torch.zeros(found.inputs[0].at(bucket).shape, dtype=x.dtype)
+    padded[tuple(slice(0, size) for size in x.shape)] = x
+    return padded
+
+
+def check(function: Callable[..., Any], kind: torch.dtype, low: int = 4) -> None:
+    model, found, program = masked(function, kind, low)
+    by_label = {label: symbol for symbol, label in found.labels.items()}
+    largest = {symbol: high for symbol, (_, high) in found.ranges.items()}
+    for batch, steps in ((1, low), (2, 8), (3, 9), (6, 15), (6, 16)):
+        sizes = {by_label["batch"]: batch, by_label["steps"]: steps}
+        spec = found.inputs[0].at(sizes)
+        torch.manual_seed(batch)
+        if kind == torch.float32:
+            x = torch.randn(spec.shape)
+        else:
+            x = torch.randint(0, 9, spec.shape)
+        hidden = [torch.from_numpy(h.value(sizes, largest)) for h in program.hidden]
+        with torch.no_grad():
+            results = program.module(garbage(found, x, largest), *hidden)
+            wanted = model(x)
+        for output, result, want in zip(
+            found.outputs,
+            results,
+            wanted if isinstance(wanted, tuple) else (wanted,),
+            strict=True,
+        ):
+            shape = output.at(sizes).shape
+            got = result[tuple(slice(0, size) for size in shape)]
+            torch.testing.assert_close(got, want, rtol=2e-6, atol=2e-6, equal_nan=True)
+
+
+#: Garbage in the padding: the logarithm of nothing is infinite, its sine no number.
+def _wild(x: Tensor) -> Tensor:
+    return torch.sin(torch.log(x.abs())) + x
+
+
+FLOATS: dict[str, Callable[[Any, Tensor], Any]] = {
+    "elementwise": lambda m, x: F.gelu(_wild(x)) * 2 + x,
+    "linear": lambda m, x: m.linear(m.plain(_wild(x))),
+    "sums": lambda m, x: (_wild(x).sum(1), _wild(x).sum(0), _wild(x).sum(), x.sum((0, 2))),
+    "means": lambda m, x: (_wild(x).mean(1), _wild(x).mean((0, 1)), x.mean(), x.mean(1, True)),
+    "extremes": lambda m, x: (_wild(x).amax(1), (-x).amin(0), x.max(1).values, x.min()),
+    "positions": lambda m, x: (_wild(x).argmax(1), x.argmin(0)),
+    "norm of vectors": lambda m, x: torch.linalg.vector_norm(_wild(x), dim=1),
+    "softmax": lambda m, x: (_wild(x).softmax(1), x.log_softmax(0), x.softmax(-1)),
+    "logsumexp": lambda m, x: _wild(x).logsumexp(1),
+    "scan": lambda m, x: (_wild(x).cumsum(1), x.cumsum(0)),
+    "product over steps": lambda m, x: _wild(x).transpose(1, 2) @ _wild(x),
+    "product of weights": lambda m, x: (_wild(x) @ x.transpose(1, 2)).softmax(-1) @ _wild(x),
+    "convolution": lambda m, x: m.conv(_wild(x).transpose(1, 2)),
+    "strides": lambda m, x: m.wide(m.conv(x.transpose(1, 2)).relu()),
+    "transposed": lambda m, x: m.conv(m.up(_wild(x).transpose(1, 2))),
+    "largest of windows": lambda m, x: F.max_pool2d(_wild(x)[:, None], 3, 2, 1),
+    "mean of windows": lambda m, x: F.avg_pool2d(_wild(x)[:, None], 3, 2, 1),
+    "mean of all": lambda m, x: F.adaptive_avg_pool2d(_wild(x)[:, None], 1),
+    "norms": lambda m, x: (m.norm(_wild(x)), m.batch(x.transpose(1, 2))),
+    "norm of samples": lambda m, x: m.group(_wild(x)[:, 0]),
+    "attention": lambda m, x: F.scaled_dot_product_attention(
+        *(t.unflatten(2, (2, 3)).transpose(1, 2) for t in (x, _wild(x), _wild(x)))
+    ),
+    "causal": lambda m, x: F.scaled_dot_product_attention(x, _wild(x), _wild(x), is_causal=True),
+    "masked attention": lambda m, x: F.scaled_dot_product_attention(
+        x, _wild(x), x, attn_mask=(x[:, None, :, 0] > -1) | (x[:, None, :, 1] > -2)
+    ),
+    "additive mask": lambda m, x: F.scaled_dot_product_attention(
+        x, x, _wild(x), attn_mask=x[:, None, :, 0].expand(-1, x.shape[1], -1)
+    ),
+    "reshapes": lambda m, x: m.linear(
+        _wild(x).reshape(x.shape[0], x.shape[1], 2, 3).permute(2, 0, 1, 3).flatten(2)[..., :6]
+    ),
+    "merge and split": lambda m, x: x.flatten(1).unflatten(1, (x.shape[1], 6)).sum(1),
+    "last place": lambda m, x: (m.linear(_wild(x)[:, -1]), x[-1], x[:, -3]),
+    "front": lambda m, x: (_wild(x)[:, 0], x[:, :3].sum(1), x[:, 1:].sum(1), x[:, ::2].sum(1)),
+    "token in front": lambda m, x: torch.cat([_wild(x)[:, :1], x], 1).mean(1),
+    "sizes": lambda m, x: _wild(x).sum(1) / x.shape[1] * (x.shape[0] + 1),
+    "constants": lambda m, x: (
+        torch.zeros_like(x).sum(1) + torch.ones(x.shape[1])[:, None].sum(0),
+        torch.arange(x.shape[1]).float().sum(),
+        x.new_full((x.shape[1],), 2.0).sum(),
+    ),
+    "padding": lambda m, x: F.pad(_wild(x), (0, 0, 2, 3), value=2.0).sum(1),
+    "triangle": lambda m, x: (x @ x.transpose(1, 2)).tril().sum(-1),
+    "chosen": lambda m, x: torch.where(x > 0, _wild(x), x.neg()).sum(1),
+    "pieces": lambda m, x: [piece.sum(1) for piece in _wild(x).chunk(2, 2)][1],
+}
+INTEGERS: dict[str, Callable[[Any, Tensor], Any]] = {
+    "embedding": lambda m, t: m.table(t).sum(1),
+    "places": lambda m, t: m.table(t + torch.arange(t.shape[1]).clamp(max=0)).mean(1),
+    "look-up beyond": lambda m, t: m.table((8 - t) - 0 * t).sum(1),
+    "gather": lambda m, t: m.table(t).gather(1, (t % 4)[..., None].expand(-1, -1, 6)).sum(1),
+    "count": lambda m, t: ((t > 3).sum(1), (t > 3).any(1), (t >= 0).all(1), t.amax(1)),
+}
+
+
+@pytest.mark.parametrize("name", FLOATS)
+def test_padding_does_not_reach_results(name: str) -> None:
+    check(FLOATS[name], torch.float32)
+
+
+@pytest.mark.parametrize("name", INTEGERS)
+def test_padding_of_integers_does_not_reach_results(name: str) -> None:
+    check(INTEGERS[name], torch.int64)
+
+
+def test_one_step_is_a_size_too() -> None:
+    check(lambda m, x: m.linear(x).softmax(1).sum(1), torch.float32, low=1)
+
+
+REFUSED: dict[str, Callable[[Any, Tensor], Any]] = {
+    "flip": lambda m, x: x.flip(1),
+    "roll": lambda m, x: x.roll(1, 1),
+    "sort": lambda m, x: x.sort(1).values,
+    "std": lambda m, x: x.std(1),
+    "cat": lambda m, x: torch.cat([x, x], 1),
+    "view": lambda m, x: m.linear(x.reshape(-1, 6)),
+    "group_norm": lambda m, x: m.group(x.transpose(1, 2)),
+    "pad": lambda m, x: F.pad(x.transpose(1, 2), (1, 1), mode="replicate"),
+    "slice": lambda m, x: x[:, -3:],
+    "argmax": lambda m, x: x.argmax(),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_mixes_padding_in_is_refused_at_its_line(name: str) -> None:
+    with pytest.raises(CompileError, match=r"test_padding\.py:\d+.*; ") as caught:
+        masked(REFUSED[name], torch.float32)
+    assert caught.value.phase == "import"
+
+
+def test_masks_are_only_where_they_are_needed() -> None:
+    _, _, program = masked(lambda m, x: m.linear(F.gelu(x)).tanh(), torch.float32)
+    assert program.hidden == ()
+    _, _, program = masked(lambda m, x: x.relu().sum(1), torch.float32)
+    assert program.hidden == ()
+
+
+def test_hidden_inputs() -> None:
+    from asic.sizes import Hidden
+
+    sizes, bucket = {"s": 3}, {"s": 6}
+    valid = Hidden("valid", "(s - 1)//2 + 1").value(sizes, bucket)
+    assert np.array_equal(valid, [1, 1, 0])
+    assert np.array_equal(Hidden("place", "s", -1).value(sizes, bucket), [0, 0, 1, 0, 0, 0])
+    assert Hidden("size", "4*s").value(sizes, bucket) == 12
