@@ -74,6 +74,7 @@ using Decomposition = std::string (*)(Composite &, TensorBuilder &);
 /// Decompositions by op name, a family each.
 void addActivationDecompositions(llvm::StringMap<Decomposition> &table);
 void addAttentionDecompositions(llvm::StringMap<Decomposition> &table);
+void addElementwiseDecompositions(llvm::StringMap<Decomposition> &table);
 void addIndexingDecompositions(llvm::StringMap<Decomposition> &table);
 void addNormalizationDecompositions(llvm::StringMap<Decomposition> &table);
 void addQuantizationDecompositions(llvm::StringMap<Decomposition> &table);

@@ -143,6 +143,7 @@ struct ConvertCompositesPass
     llvm::StringMap<Decomposition> table;
     addActivationDecompositions(table);
     addAttentionDecompositions(table);
+    addElementwiseDecompositions(table);
     addIndexingDecompositions(table);
     addNormalizationDecompositions(table);
     addQuantizationDecompositions(table);

@@ -3,6 +3,7 @@
 #include "passes/Support/ConstantGenerics.h"
 #include "passes/Support/Constants.h"
 #include "passes/Support/TensorBuilder.h"
+#include "passes/normalize/ExpandMath.h"
 
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -166,6 +167,7 @@ struct FoldImportPass : mlir::asic::impl::FoldImportPassBase<FoldImportPass> {
     patterns.add<FoldScalarInputs, FoldUnitMapResults, RoundConstant,
                  NarrowComparison, ExpandPower>(context);
     populateConstantGenericPatterns(patterns);
+    populateExpandMathPatterns(patterns);
     linalg::populateEraseUnusedOperandsAndResultsPatterns(patterns);
     for (StringRef name : {"linalg", "tensor", "arith"})
       if (Dialect *dialect = context->getLoadedDialect(name))

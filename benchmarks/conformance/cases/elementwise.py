@@ -45,7 +45,7 @@ add("abs", torch.abs, X, dtypes=ANY, ulp=0)
 add("sign", torch.sign, X, dtypes=ANY, ulp=0)
 add("square", torch.square, X, dtypes=ANY, ulp=0)
 add("reciprocal", torch.reciprocal, POSITIVE, dtypes=FLOATS, ulp=1)
-add("addcmul", lambda x, y, z: torch.addcmul(x, y, z, value=0.5), X, X, X)
+add("addcmul", lambda x, y, z: torch.addcmul(x, y, z, value=0.5), X, X, X, ulp=4)
 add("addcdiv", lambda x, y, z: torch.addcdiv(x, y, z, value=0.5), X, X, DIVISOR)
 add("lerp", lambda x, y: torch.lerp(x, y, 0.25), X, Random((3, 17)))
 add("pow", lambda x: x**2, X, variant="2", dtypes=ANY, ulp=1)
@@ -98,7 +98,7 @@ for name in ("relu", "relu6", "leaky_relu", "hardtanh", "hardswish", "hardsigmoi
     else:
         add(name, function, X, ulp=4)
 for name in ("elu", "celu", "selu", "gelu", "silu", "mish", "softplus", "softsign", "logsigmoid"):
-    add(name, getattr(F, name), X, ulp=8)
+    add(name, getattr(F, name), X, ulp=16)
 add("gelu", lambda x: F.gelu(x, approximate="tanh"), X, variant="tanh", ulp=8)
 add("softplus", lambda x: F.softplus(x, 2.0, 3.0), X, variant="threshold", ulp=8)
 add("prelu", nn.PReLU(4), Random((2, 4, 5)), ulp=2)

@@ -21,6 +21,7 @@ PLACES = Random((4, 3, 5), 0, 5, torch.int64)
 
 
 def put(x: Tensor, indices: tuple[Tensor | None, ...], values: Tensor, add: bool = False) -> Tensor:
+    """`x[indices] = values`, or `+=`."""
     return torch.ops.aten.index_put(x, indices, values, add)
 
 
@@ -58,8 +59,8 @@ add("masked_scatter", lambda x, m, v: torch.masked_scatter(x, m, v), X, Random((
 
 # Masks and ramps.
 for name in ("tril", "triu"):
-    add(name, lambda x, f=getattr(torch, name): f(x), X, dtypes=(*FEW, *BOOL), ulp=0)
-    add(name, lambda x, f=getattr(torch, name): f(x, -1), X, variant="diagonal", dtypes=FEW, ulp=0)
+    add(name, lambda x, f=name: getattr(torch, f)(x), X, dtypes=(*FEW, *BOOL), ulp=0)
+    add(name, lambda x, f=name: getattr(torch, f)(x, -1), X, variant="diagonal", dtypes=FEW, ulp=0)
 add("one_hot", lambda i: F.one_hot(i, 7), Random((3, 4), 0, 6, torch.int64), dtypes=(torch.int64,), ulp=0)  # fmt: skip
 add("arange", lambda x: x + torch.arange(5, dtype=x.dtype), X, dtypes=FEW, ulp=1)
 add("arange", lambda x, n: torch.where(torch.arange(5) < n[:, None, None], x, 0), X, Random((4,), 0, 5, torch.int64), variant="length mask", dtypes=FEW, ulp=0)  # fmt: skip

@@ -20,23 +20,23 @@ SMALL = (torch.float32, torch.bfloat16, torch.int64, torch.int32)
 
 for name in ("sum", "mean"):
     dtypes = ANY if name == "sum" else FLOATS
-    add(name, lambda x, f=getattr(torch, name): f(x, 1), X, dtypes=dtypes, ulp=4)
-    add(name, lambda x, f=getattr(torch, name): f(x), X, variant="all", dtypes=dtypes, ulp=16)
-    add(name, lambda x, f=getattr(torch, name): f(x, (0, 2), keepdim=True), X, variant="two dimensions", dtypes=dtypes, ulp=8)  # fmt: skip
+    add(name, lambda x, f=name: getattr(torch, f)(x, 1), X, dtypes=dtypes, ulp=4)
+    add(name, lambda x, f=name: getattr(torch, f)(x), X, variant="all", dtypes=dtypes, ulp=16)
+    add(name, lambda x, f=name: getattr(torch, f)(x, (0, 2), keepdim=True), X, variant="two dimensions", dtypes=dtypes, ulp=16)  # fmt: skip
 add("prod", lambda x: x.prod(1), POSITIVE, dtypes=(*FLOATS, torch.int64, torch.int32), ulp=8)
 for name in ("amax", "amin"):
-    add(name, lambda x, f=getattr(torch, name): f(x, 1), X, dtypes=ANY, ulp=0)
-    add(name, lambda x, f=getattr(torch, name): f(x, (0, 2)), X, variant="two dimensions", dtypes=(torch.float32,), ulp=0)  # fmt: skip
+    add(name, lambda x, f=name: getattr(torch, f)(x, 1), X, dtypes=ANY, ulp=0)
+    add(name, lambda x, f=name: getattr(torch, f)(x, (0, 2)), X, variant="two dimensions", dtypes=(torch.float32,), ulp=0)  # fmt: skip
 add("max", lambda x: x.max(), X, variant="all", dtypes=ANY, ulp=0)
 add("max.dim", lambda x: tuple(torch.max(x, 1)), TIES, dtypes=SMALL, ulp=0)
 add("min.dim", lambda x: tuple(torch.min(x, 1)), TIES, dtypes=SMALL, ulp=0)
 for name in ("argmax", "argmin"):
-    add(name, lambda x, f=getattr(torch, name): f(x, 1), TIES, dtypes=SMALL, ulp=0)
-    add(name, lambda x, f=getattr(torch, name): f(x), TIES, variant="all", dtypes=SMALL, ulp=0)
+    add(name, lambda x, f=name: getattr(torch, f)(x, 1), TIES, dtypes=SMALL, ulp=0)
+    add(name, lambda x, f=name: getattr(torch, f)(x), TIES, variant="all", dtypes=SMALL, ulp=0)
 add("argmax", lambda x: x.argmax(0, keepdim=True), torch.tensor([[1.0, float("nan"), 2], [3, 4, float("nan")]]), variant="NaN", dtypes=(torch.float32,), ulp=0)  # fmt: skip
 for name in ("any", "all"):
-    add(name, lambda x, f=getattr(torch, name): f(x, 1), MASK, dtypes=BOOL, ulp=0)
-    add(name, lambda x, f=getattr(torch, name): f(x > 1), X, variant="all", dtypes=(torch.float32,), ulp=0)  # fmt: skip
+    add(name, lambda x, f=name: getattr(torch, f)(x, 1), MASK, dtypes=BOOL, ulp=0)
+    add(name, lambda x, f=name: getattr(torch, f)(x > 1), X, variant="all", dtypes=(torch.float32,), ulp=0)  # fmt: skip
 add("var", lambda x: x.var(1), X, ulp=8)
 add("var", lambda x: x.var((0, 2), correction=0), X, variant="population", ulp=8)
 add("std", lambda x: x.std(2), X, ulp=8)
@@ -71,7 +71,7 @@ add("bucketize", lambda x, b: torch.bucketize(x, b, right=True), X, torch.arange
 
 # Softmax and norms.
 for name in ("softmax", "log_softmax"):
-    add(f"_{name}", lambda x, f=getattr(F, name): f(x, 1), X, ulp=8)
+    add(f"_{name}", lambda x, f=name: getattr(F, f)(x, 1), X, ulp=8)
 add("_softmax", lambda x, m: F.softmax(x.masked_fill(m, float("-inf")), -1), X, MASK, variant="masked", ulp=8)  # fmt: skip
 add("native_layer_norm", nn.LayerNorm(17), X, ulp=16)
 add("native_group_norm", nn.GroupNorm(2, 4), Random((2, 4, 5, 6)), ulp=16)

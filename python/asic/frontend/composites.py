@@ -32,10 +32,16 @@ COMPOSITES: frozenset[str] = frozenset(
         "aten.argmin",
         "aten.argsort",
         "aten.bucketize.Tensor",
+        "aten.clamp",
+        "aten.copysign",
         "aten.cummax",
         "aten.cummin",
         "aten.cumprod",
         "aten.cumsum",
+        "aten.div.Scalar_mode",
+        "aten.div.Tensor_mode",
+        "aten.floor_divide",
+        "aten.fmod",
         "aten.gelu",
         "aten.grid_sampler",
         "aten.grid_sampler_2d",
@@ -47,10 +53,14 @@ COMPOSITES: frozenset[str] = frozenset(
         "aten.kthvalue",
         "aten.logcumsumexp",
         "aten.max.dim",
+        "aten.maximum",
         "aten.median",
         "aten.min.dim",
+        "aten.minimum",
         "aten.native_group_norm",
         "aten.native_layer_norm",
+        "aten.remainder.Scalar",
+        "aten.remainder.Tensor",
         "aten.scaled_dot_product_attention",
         "aten.scatter",
         "aten.scatter_add",
@@ -59,6 +69,8 @@ COMPOSITES: frozenset[str] = frozenset(
         "aten.silu",
         "aten.sort",
         "aten.topk",
+        "aten.tril",
+        "aten.triu",
         "aten.upsample_bicubic2d",
         "aten.upsample_bilinear2d",
         "aten.upsample_linear1d",
@@ -241,4 +253,5 @@ def _non_negative_dim(name: str, value: Any, node: torch.fx.Node) -> Any:
     """Counts a negative `dim` from the front, so that readers need no rank."""
     if name != "dim" or not isinstance(value, int) or value >= 0:
         return value
-    return value + max(int(node.args[0].meta["val"].dim()), 1)
+    source: Any = node.args[0]
+    return value + max(int(source.meta["val"].dim()), 1)

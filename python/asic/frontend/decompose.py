@@ -120,6 +120,19 @@ def _conv_transpose(
     return result.squeeze(0) if unbatched else result
 
 
+def _rrelu(
+    x: Tensor,
+    lower: float = 1 / 8,
+    upper: float = 1 / 3,
+    training: bool = False,
+    generator: Any = None,
+) -> Tensor:
+    """Without training, the mean slope."""
+    if training:
+        return NotImplemented  # type: ignore[no-any-return]
+    return torch.nn.functional.leaky_relu(x, (lower + upper) / 2)
+
+
 def layers() -> dict[Any, Callable[..., Any]]:
     """Decomposition table of recurrent layers into `linear` and elementwise ops, of
     reductions, and of what torch-mlir would make dynamic."""
@@ -131,6 +144,7 @@ def layers() -> dict[Any, Callable[..., Any]]:
         aten.lstm_cell.default: _lstm_cell,
         aten.gru_cell.default: _gru_cell,
         aten.roll.default: _roll,
+        aten.rrelu.default: _rrelu,
         aten.conv_transpose1d.default: _conv_transpose,
         aten.conv_transpose2d.input: _conv_transpose,
         aten.conv_transpose3d.input: _conv_transpose,

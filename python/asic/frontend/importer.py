@@ -16,6 +16,7 @@ from torch.utils import _pytree as pytree
 from torch_mlir.extras.fx_decomp_util import get_decomposition_table
 
 from asic.frontend import fold
+from asic.frontend.arithmetic import arithmetic
 from asic.frontend.bias import integer_biases
 from asic.frontend.borders import (
     TensorInfo,
@@ -30,8 +31,10 @@ from asic.frontend.control import unroll
 from asic.frontend.decompose import layers, recover_linear, relax_views, split_bins
 from asic.frontend.export import capture, decompose, error, export
 from asic.frontend.locations import Source, operator_of, source_of
+from asic.frontend.movement import movements
 from asic.frontend.naming import resource_names
 from asic.frontend.pipeline import lower_to_linalg
+from asic.frontend.pooling import poolings
 from asic.frontend.skew import ContextCache, FxImporter, ir, new_context
 from asic.frontend.state import StateInfo, check_writes, explicit, functional, separate_updates
 from asic.frontend.weights import WeightHooks, to_numpy
@@ -216,7 +219,7 @@ class _Importer(FxImporter):  # type: ignore[misc]
 
 def _to_linalg(program: ExportedProgram, root: str | None) -> Imported:
     names, inline = resource_names(program)
-    table = {**get_decomposition_table(), **layers()}
+    table = {**get_decomposition_table(), **layers(), **arithmetic(), **movements(), **poolings()}
     program = decompose(program, without_composites(table))
     inputs, outputs = input_infos(program), output_infos(program)
     view, state = explicit(program, frozenset(i.name for i in (*inputs, *outputs)))

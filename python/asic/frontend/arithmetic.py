@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Elementwise ops and products as others, where torch-mlir's lowering fails or loses digits.
+
+Every function here has the signature of the op that it replaces.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+aten = torch.ops.aten
+
+
+def _cdist(x: Tensor, y: Tensor, p: float = 2.0, compute_mode: int | None = None) -> Tensor:
+    """Distances from differences, which keeps small ones exact."""
+    distance: Tensor = torch.linalg.vector_norm(x.unsqueeze(-2) - y.unsqueeze(-3), p, -1)
+    return distance
+
+
+def _product(x: Tensor, exponent: Any) -> Tensor:
+    """Small powers as products; integers stay integers."""
+    whole = float(exponent).is_integer()
+    keeps_type = x.dtype.is_floating_point or isinstance(exponent, int)
+    if whole and -16 <= exponent < 0 and x.dtype.is_floating_point:
+        return 1 / _product(x, -exponent)
+    if not whole or not 1 <= exponent <= 16 or not keeps_type or x.dtype == torch.bool:
+        return NotImplemented  # type: ignore[no-any-return]
+    result, square, left = None, x, int(exponent)
+    while left:
+        if left & 1:
+            result = square if result is None else result * square
+        left >>= 1
+        square = square * square if left else square
+    assert result is not None
+    return result.clone() if exponent == 1 else result
+
+
+def _hypot(x: Tensor, y: Tensor) -> Tensor:
+    """Scaled by the larger side, so that squares neither overflow nor vanish."""
+    x, y = x.abs(), y.abs()
+    large, small = torch.maximum(x, y), torch.minimum(x, y)
+    ratio = small / torch.where(large == 0, 1, large)
+    length = large * (1 + ratio * ratio).sqrt()
+    return torch.where(large.isinf(), large, length)
+
+
+def _erfc(x: Tensor) -> Tensor:
+    return 1 - torch.erf(x)
+
+
+def _isfinite(x: Tensor) -> Tensor:
+    if not x.dtype.is_floating_point:
+        return torch.ones_like(x, dtype=torch.bool)
+    return x.abs() < math.inf
+
+
+def _mv(x: Tensor, y: Tensor) -> Tensor:
+    return torch.mm(x, y.unsqueeze(1)).squeeze(1)
+
+
+def _dot(x: Tensor, y: Tensor) -> Tensor:
+    return torch.mm(x.unsqueeze(0), y.unsqueeze(1)).reshape(())
+
+
+def _shift_left(x: Tensor, y: Any) -> Tensor:
+    return torch.bitwise_left_shift(x, y)
+
+
+def _shift_right(x: Tensor, y: Any) -> Tensor:
+    return torch.bitwise_right_shift(x, y)
+
+
+def _hardtanh(x: Tensor, min_val: float = -1, max_val: float = 1) -> Tensor:
+    return torch.clamp(x, min_val, max_val)
+
+
+def _relu6(x: Tensor) -> Tensor:
+    return torch.clamp(x, 0, 6)
+
+
+def _clamp_min(x: Tensor, min: Any) -> Tensor:
+    return torch.clamp(x, min=min)
+
+
+def _clamp_max(x: Tensor, max: Any) -> Tensor:
+    return torch.clamp(x, max=max)
+
+
+def arithmetic() -> dict[Any, Callable[..., Any]]:
+    """The decomposition table of this file."""
+    return {
+        aten.__lshift__.Scalar: _shift_left,
+        aten.__lshift__.Tensor: _shift_left,
+        aten.__rshift__.Scalar: _shift_right,
+        aten.__rshift__.Tensor: _shift_right,
+        aten._cdist_forward.default: _cdist,
+        aten.cdist.default: _cdist,
+        aten.clamp_max.Tensor: _clamp_max,
+        aten.clamp_max.default: _clamp_max,
+        aten.clamp_min.Tensor: _clamp_min,
+        aten.clamp_min.default: _clamp_min,
+        aten.dot.default: _dot,
+        aten.erfc.default: _erfc,
+        aten.hardtanh.default: _hardtanh,
+        aten.hypot.default: _hypot,
+        aten.isfinite.default: _isfinite,
+        aten.mv.default: _mv,
+        aten.pow.Tensor_Scalar: _product,
+        aten.relu6.default: _relu6,
+        aten.square.default: lambda x: x * x,
+    }

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Poolings whose windows differ, as poolings and reductions of equal ones.
+
+Every function here has the signature of the op that it replaces.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+aten = torch.ops.aten
+
+
+def _avg_pool2d(
+    x: Tensor,
+    kernel_size: Sequence[int],
+    stride: Sequence[int] = (),
+    padding: Sequence[int] = (0,),
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Tensor:
+    """Sums divided by sums of ones where windows differ in what they count."""
+    padded = any(padding) and not count_include_pad
+    if divisor_override is not None or not (padded or ceil_mode):
+        return NotImplemented  # type: ignore[no-any-return]
+    how = (kernel_size, stride or kernel_size)
+    ones = x.new_ones(*[1] * (x.dim() - 2), *x.shape[-2:])
+    pads = [padding[-1], padding[-1], padding[0], padding[0]]
+    if count_include_pad and any(padding):
+        ones = torch.nn.functional.pad(ones, pads, value=1.0)
+        padding_of_ones: Sequence[int] = (0, 0)
+    else:
+        padding_of_ones = padding
+    total = aten.avg_pool2d(x, *how, padding, ceil_mode, True, 1)
+    return total / aten.avg_pool2d(ones, *how, padding_of_ones, ceil_mode, True, 1)  # type: ignore[no-any-return]
+
+
+def _windows(size: int, count: int) -> list[tuple[int, int]]:
+    """(start, length) of the windows of an adaptive pooling."""
+    starts = [i * size // count for i in range(count)]
+    ends = [-(-(i + 1) * size // count) for i in range(count)]
+    return [(start, end - start) for start, end in zip(starts, ends, strict=True)]
+
+
+def _pool(x: Tensor, output_size: Sequence[int], reduce: Callable[[Tensor, int], Tensor]) -> Tensor:
+    """An adaptive pooling, one dimension after the other."""
+    for axis, count in enumerate(output_size):
+        dim = x.dim() - len(output_size) + axis
+        size = x.shape[dim]
+        if size % count == 0:
+            shape = (*x.shape[:dim], count, size // count, *x.shape[dim + 1 :])
+            x = reduce(x.reshape(shape), dim + 1).squeeze(dim + 1)
+        else:
+            parts = [reduce(x.narrow(dim, *w), dim) for w in _windows(size, count)]
+            x = torch.cat(parts, dim)
+    return x
+
+
+def _adaptive_max_pool(x: Tensor, output_size: Sequence[int]) -> tuple[Tensor, Tensor]:
+    values = _pool(x, output_size, lambda part, dim: part.amax(dim, keepdim=True))
+    return values, _window_places(x, output_size)
+
+
+def _window_places(x: Tensor, output_size: Sequence[int]) -> Tensor:
+    """Flat places of the maxima of adaptive windows in one or two dimensions."""
+    if len(output_size) == 1:
+        return _window_places(x.unsqueeze(-2), [1, *output_size]).squeeze(-2)
+    height, width = x.shape[-2:]
+    rows = []
+    for top, high in _windows(height, output_size[0]):
+        row = []
+        for left, wide in _windows(width, output_size[1]):
+            window = x.narrow(-2, top, high).narrow(-1, left, wide)
+            place = window.flatten(-2).argmax(-1)
+            down = torch.div(place, wide, rounding_mode="trunc")
+            row.append((down + top) * width + (place - down * wide) + left)
+        rows.append(torch.stack(row, -1))
+    return torch.stack(rows, -2)
+
+
+def _max_unpool2d(x: Tensor, indices: Tensor, output_size: Sequence[int]) -> Tensor:
+    shape = (*x.shape[:-2], *output_size)
+    plane = x.new_zeros((*x.shape[:-2], math.prod(output_size)))
+    return plane.scatter(-1, indices.flatten(-2), x.flatten(-2)).reshape(shape)
+
+
+def poolings() -> dict[Any, Callable[..., Any]]:
+    """The decomposition table of this file."""
+    return {
+        aten.adaptive_max_pool1d.default: _adaptive_max_pool,
+        aten.adaptive_max_pool2d.default: _adaptive_max_pool,
+        aten.avg_pool2d.default: _avg_pool2d,
+        aten.max_unpool2d.default: _max_unpool2d,
+    }
