@@ -12,6 +12,7 @@ from onnx.reference import ReferenceEvaluator
 
 from asic.frontend.fold import FOLD_LIMIT
 from asic.frontend.onnx.graph import OnnxGraph
+from asic.frontend.onnx.recurrent import unroll
 from asic.tensors import Array
 
 #: Never computed: random numbers, and quantisation, which the compiler reads.
@@ -34,10 +35,12 @@ _KEEP = frozenset(
 
 
 def simplify(graph: OnnxGraph) -> None:
-    """Infers all shapes, computes what is constant and folds batch norms, in place."""
+    """Infers all shapes, computes what is constant, unrolls recurrent nodes and folds batch
+    norms, in place."""
     graph.infer_shapes()
-    while _fold_constants(graph):
+    while _fold_constants(graph) or unroll(graph):
         graph.infer_shapes()
+    _slice_gathers(graph)
     _fold_batch_norms(graph)
     _drop_unused(graph)
     graph.infer_shapes()
@@ -93,6 +96,38 @@ def _evaluate(graph: OnnxGraph, node: NodeProto, shapes: dict[str, Any]) -> list
 def _value(name: str, array: Array) -> Any:
     kind = onnx.helper.np_dtype_to_tensor_dtype(array.dtype)
     return onnx.helper.make_tensor_value_info(name, kind, array.shape)
+
+
+def _slice_gathers(graph: OnnxGraph) -> None:
+    """Reads of constant neighbouring places, x[:, 3], become slices: nothing is looked up."""
+    shapes, nodes = graph.shapes(), []
+    for node in graph.nodes:
+        index = graph.arrays.get(node.input[1]) if node.op_type == "Gather" else None
+        shape = shapes.get(node.input[0], ()) if index is not None else ()
+        axis = next((a.i for a in node.attribute if a.name == "axis"), 0)
+        extent = shape[axis] if shape else None
+        if index is None or extent is None or not _is_range(index, extent):
+            nodes.append(node)
+            continue
+        start = int(index.reshape(-1)[0]) % extent
+        bounds = [start, start + index.size, axis % len(shape)]
+        names = [graph.add(f"{node.name}.bound", np.asarray([bound], np.int64)) for bound in bounds]
+        output = node.output[0]
+        sliced = f"{output}.slice" if index.ndim == 0 else output
+        nodes.append(onnx.helper.make_node("Slice", [node.input[0], *names], [sliced], node.name))
+        if index.ndim == 0:
+            squeeze = onnx.helper.make_node("Squeeze", [sliced, names[2]], [output], node.name)
+            nodes.append(squeeze)
+    graph.replace_nodes(nodes)
+
+
+def _is_range(index: Array, extent: int) -> bool:
+    """Whether an index is one place or neighbours in order, inside the dimension."""
+    places = index.reshape(-1).astype(np.int64)
+    if index.ndim > 1 or not places.size or (places < -extent).any() or (places >= extent).any():
+        return False
+    places = places % extent
+    return bool((np.diff(places) == 1).all())
 
 
 def _fold_batch_norms(graph: OnnxGraph) -> None:

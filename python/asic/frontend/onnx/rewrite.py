@@ -16,6 +16,15 @@ from asic.frontend.skew import ir
 
 _INT = "!torch.int"
 
+#: torch-mlir's names of the modes that repeat every pixel when the factor is whole.
+_NEAREST = frozenset(
+    {
+        "nearest",
+        "nearest_half_pixel,round_prefer_floor",
+        "nearest_half_pixel,round_prefer_ceil",
+    }
+)
+
 
 class Rewriter:
     """Rewrites one module of the torch dialect, in place."""
@@ -32,6 +41,7 @@ class Rewriter:
             "torch.aten.softmax.int": self._softmax,
             "torch.aten.native_layer_norm": self._layer_norm,
             "torch.aten.gelu": self._gelu,
+            "torch.aten.__interpolate.size_list_scale_list": self._resize,
             "torch.aten.matmul": self._matmul,
         }
         found: list[Any] = []
@@ -64,6 +74,24 @@ class Rewriter:
         approximate = ir.StringAttr(kind.attributes["value"]).value
         operands = {"self": op.operands[0]}
         self._call(op, "aten.gelu", "default", operands, {"approximate": approximate})
+
+    def _resize(self, op: Any) -> None:
+        """Images made larger by whole factors, where ONNX and PyTorch agree."""
+        source, result = _shape(op.operands[0]), _shape(op.results[0])
+        if source is None or result is None or len(source) != 4:
+            return
+        whole = all(after % before == 0 for before, after in zip(source, result, strict=True))
+        corners = op.operands[4].owner
+        mode = ir.StringAttr(op.operands[3].owner.attributes["value"]).value
+        scalars: dict[str, Any] = {"output_size": result[2:]}
+        if mode in _NEAREST and whole and source[:2] == result[:2]:
+            name = "aten.upsample_nearest2d"
+        elif mode == "bilinear" and whole and source[:2] == result[:2]:
+            name = "aten.upsample_bilinear2d"
+            scalars["align_corners"] = bool(ir.BoolAttr(corners.attributes["value"]).value)
+        else:
+            return
+        self._call(op, name, "vec", {"input": op.operands[0]}, scalars)
 
     def _call(
         self, op: Any, name: str, overload: str, operands: dict[str, Any], scalars: dict[str, Any]
