@@ -74,6 +74,17 @@ mlir::asic::readReals(ElementsAttr constant) {
   return values;
 }
 
+bool mlir::asic::lacksData(ElementsAttr constant) {
+  auto resource = dyn_cast<DenseResourceElementsAttr>(constant);
+  return resource && !resource.getRawHandle().getBlob();
+}
+
+TypedAttr mlir::asic::makeWithoutData(RankedTensorType type, StringRef name) {
+  auto &manager =
+      DenseResourceElementsHandle::getManagerInterface(type.getContext());
+  return DenseResourceElementsAttr::get(type, manager.insert(name));
+}
+
 TypedAttr
 mlir::asic::makeConstant(RankedTensorType type, StringRef name,
                          function_ref<void(MutableArrayRef<char>)> fill) {
@@ -186,12 +197,14 @@ TypedAttr mlir::asic::transposeConstant(ElementsAttr constant,
   if (auto dense = dyn_cast<DenseElementsAttr>(constant);
       dense && dense.isSplat())
     return dense.resizeSplat(resultType);
-  std::optional<ArrayRef<char>> bytes = getBytes(constant);
-  if (!bytes)
-    return {};
   std::string name = (getResourceName(constant) + ".").str();
   for (int64_t dim : permutation)
     name += std::to_string(dim);
+  if (lacksData(constant))
+    return makeWithoutData(resultType, name);
+  std::optional<ArrayRef<char>> bytes = getBytes(constant);
+  if (!bytes)
+    return {};
   TransposeLoops loops(type.getShape(), permutation);
   MLIRContext *context = type.getContext();
   return makeConstant(resultType, name, [&](MutableArrayRef<char> target) {

@@ -36,6 +36,13 @@ double readElement(const char *bytes, Type type);
 /// data.
 std::optional<SmallVector<double>> readReals(ElementsAttr constant);
 
+/// Whether `constant` is a resource whose data nobody has given: a model that is
+/// looked at without its weights.
+bool lacksData(ElementsAttr constant);
+
+/// A resource of `type` without data, called `name` (made unique).
+TypedAttr makeWithoutData(RankedTensorType type, StringRef name);
+
 /// A constant of `type` whose bytes `fill` writes; a resource called `name`
 /// (made unique) when it is large.
 TypedAttr makeConstant(RankedTensorType type, StringRef name,
@@ -49,7 +56,7 @@ TypedAttr makeConstant(RankedTensorType type, StringRef name,
 TypedAttr reshapeConstant(ElementsAttr constant, ArrayRef<int64_t> shape);
 
 /// `constant` with dimension d of the result being dimension `permutation[d]`
-/// of the input. Null without data.
+/// of the input; of a resource without data, another one without data.
 TypedAttr transposeConstant(ElementsAttr constant,
                             ArrayRef<int64_t> permutation);
 

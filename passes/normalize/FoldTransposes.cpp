@@ -76,23 +76,9 @@ struct FoldTransposesPass
     IRRewriter rewriter(context);
     hoistTransposes(rewriter, getOperation());
     // … where the constants fold.
-    if (failed(apply(/*settle=*/true)) || failed(checkConstants()))
+    if (failed(apply(/*settle=*/true)))
       return signalPassFailure();
     generalize(rewriter);
-  }
-
-  /// A transposition of a constant can only remain when its data is missing.
-  LogicalResult checkConstants() {
-    WalkResult result = getOperation().walk([](linalg::TransposeOp op) {
-      ElementsAttr constant = getConstant(op.getInput());
-      if (!constant)
-        return WalkResult::advance();
-      op.emitError("expected data for constant '")
-          << getResourceName(constant)
-          << "', got none; attach the weights before the pipeline";
-      return WalkResult::interrupt();
-    });
-    return failure(result.wasInterrupted());
   }
 
   /// Transpositions and broadcasts that rest become generics.

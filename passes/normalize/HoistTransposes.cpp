@@ -55,7 +55,7 @@ static bool isUniform(Value value) {
 
 static bool isConstantWithData(Value value) {
   ElementsAttr constant = getConstant(value);
-  return constant && getBytes(constant);
+  return constant && (getBytes(constant) || lacksData(constant));
 }
 
 SmallVector<SmallVector<int64_t>>

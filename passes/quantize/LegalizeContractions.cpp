@@ -81,6 +81,12 @@ static uint16_t roundElement(const char *source, FloatType from,
 
 /// A float constant rounded to the 16-bit `type`.
 static TypedAttr roundConstant(ElementsAttr constant, FloatType type) {
+  auto resultType = RankedTensorType::get(
+      cast<ShapedType>(constant.getType()).getShape(), type);
+  std::string suffix = type.isBF16() ? ".bf16" : ".f16";
+  if (lacksData(constant) && type.getWidth() == 16)
+    return makeWithoutData(resultType,
+                           (getResourceName(constant) + suffix).str());
   std::optional<ArrayRef<char>> bytes = getBytes(constant);
   auto from = dyn_cast<FloatType>(constant.getElementType());
   if (!bytes || !from || (from.getWidth() != 32 && from.getWidth() != 16) ||
@@ -88,9 +94,6 @@ static TypedAttr roundConstant(ElementsAttr constant, FloatType type) {
     return {};
   size_t size = from.getWidth() / 8;
   bool splat = bytes->size() == size;
-  auto resultType = RankedTensorType::get(
-      cast<ShapedType>(constant.getType()).getShape(), type);
-  std::string suffix = type.isBF16() ? ".bf16" : ".f16";
   return makeConstant(
       resultType, (getResourceName(constant) + suffix).str(),
       [&](MutableArrayRef<char> target) {

@@ -19,6 +19,7 @@ from asic import _core
 from asic.errors import CompileError
 from asic.options import CompileOptions
 from asic.structure import Structure
+from asic.mapped import map_weights
 from asic.tensors import Array, TensorSpec, numpy_dtype, raw
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Source:
             text says.
         state: path of each buffer that the model writes → its value at first.
         program: the quantised program that the text was made of, if it is one.
+        without_data: resources that the text names and nobody has, weights of the meta device.
     """
 
     text: str
@@ -49,6 +51,7 @@ class Source:
     outputs: tuple[TensorSpec, ...] | None = None
     state: dict[str, Array] = field(default_factory=dict)
     program: Any = None
+    without_data: tuple[str, ...] = ()
 
 
 def compile(
@@ -152,6 +155,13 @@ def compile_source(
 
     options = options or CompileOptions()
     complete = options.until in (None, "program")
+    if complete and source.without_data:
+        raise CompileError(
+            f"expected weights with data to make a program, got {len(source.without_data)} on the "
+            f"meta device, the first '{source.without_data[0]}'; load the checkpoint, or stop "
+            "before with options=asic.CompileOptions(until='plan')",
+            phase="import",
+        )
     now = time.perf_counter()
     compilation = _core.Compilation(
         text=source.text,
@@ -219,6 +229,7 @@ def read_model(
     return Source(
         text=imported.mlir,
         weights=imported.weights,
+        without_data=imported.without_data,
         structure=Structure(imported.in_spec, imported.out_spec),
         inputs=_specs(imported.inputs),
         outputs=_specs(imported.outputs),
@@ -315,17 +326,9 @@ def _module_text(operation: Any) -> str:
 
 
 def _weights_beside(path: Path) -> dict[str, Array]:
-    """Arrays of the `.safetensors` file of the same name, if there is one."""
+    """Arrays of the `.safetensors` file of the same name, if there is one, mapped from it."""
     weights = path.with_suffix(".safetensors")
-    if not weights.exists():
-        return {}
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
-    try:
-        return dict(load_file(weights))
-    except SafetensorError as problem:
-        raise CompileError(f"cannot read {weights}: {problem}", phase="import") from problem
+    return map_weights(weights) if weights.exists() else {}
 
 
 def border(

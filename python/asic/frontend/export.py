@@ -17,6 +17,7 @@ import torch
 from torch.export import ExportedProgram
 
 from asic.errors import CompileError
+from asic.frontend import meta
 from asic.frontend.attributes import followed
 
 _TRAINING = (
@@ -52,6 +53,7 @@ def capture(
             args, kwargs = model.example_inputs or (None, None)
         if args is None:
             raise error("expected example inputs, got none in the exported program; pass args")
+        meta.check_program(model.state_dict)
         check_weights(model.state_dict, dict(model.named_parameters()))
         return model, tuple(args), dict(kwargs or {})
     if not isinstance(model, torch.nn.Module):
@@ -62,7 +64,9 @@ def capture(
     args, kwargs = _check_args(model, args, kwargs)
     _check_eval(model)
     check_weights(model.state_dict(), dict(model.named_parameters()))
-    return export(model, args, kwargs, dynamic_shapes), args, kwargs
+    args, kwargs = meta.on_cpu((args, kwargs))
+    with meta.stand_ins(model):
+        return export(model, args, kwargs, dynamic_shapes), args, kwargs
 
 
 def export(
@@ -201,7 +205,7 @@ def check_weights(state: dict[str, Any], parameters: dict[str, Any]) -> None:
     for name, tensor in state.items():
         if not isinstance(tensor, torch.Tensor) or not tensor.is_floating_point():
             continue
-        if tensor.is_meta or tensor.numel() == 0:
+        if tensor.numel() == 0 or not meta.has_data(tensor):
             continue
         values = tensor.detach()
         if values.element_size() < 2:

@@ -7,10 +7,13 @@ and one add; what depends on constants only is computed; assertions are dropped.
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import torch
 from torch.fx import GraphModule, Node
+
+from asic.frontend.meta import has_data
 
 aten = torch.ops.aten
 
@@ -39,11 +42,13 @@ def attribute(module: torch.nn.Module, target: str) -> Any:
 
 
 def constant(module: GraphModule, node: Any) -> torch.Tensor | None:
-    """The tensor that `node` reads, if it is a `get_attr` of one that nobody writes."""
+    """The tensor that `node` reads, if it is a `get_attr` of one that has data and nobody writes."""
     if not isinstance(node, Node) or node.op != "get_attr" or is_written(node):
         return None
     value = attribute(module, str(node.target))
-    return value.detach() if isinstance(value, torch.Tensor) else None
+    if not isinstance(value, torch.Tensor) or not has_data(value):
+        return None
+    return value.detach()
 
 
 def is_written(node: Node) -> bool:
@@ -199,14 +204,22 @@ def fold_constants(module: GraphModule, limit: int = FOLD_LIMIT) -> None:
             value = evaluate(node, values, limit)
             if value is not None:
                 values[node] = value
+    stored: dict[Any, torch.Tensor] = {}
     for node in list(module.graph.nodes):
         if node.op != "call_function" or not isinstance(values.get(node), torch.Tensor):
             continue
         if node.users and not all(user in values for user in node.users):
-            new = add_constant(module, f"{node.name}_folded", values[node].clone(), node)
+            value = stored.setdefault(_content(values[node]), values[node].clone())
+            new = add_constant(module, f"{node.name}_folded", value, node)
             new.meta = dict(node.meta)
             node.replace_all_uses_with(new)
     module.graph.eliminate_dead_code()
+
+
+def _content(tensor: torch.Tensor) -> Any:
+    """Equal for tensors of equal bits; the masks and tables of all layers are one."""
+    data = tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy()
+    return tuple(tensor.shape), tensor.dtype, hashlib.sha256(data).digest()
 
 
 def evaluate(node: Node, values: dict[Node, Any], limit: int) -> Any:

@@ -31,6 +31,7 @@ from asic.frontend.control import unroll
 from asic.frontend.decompose import layers, recover_linear, relax_views, split_bins
 from asic.frontend.export import capture, decompose, error, export
 from asic.frontend.locations import Source, operator_of, source_of
+from asic.frontend.meta import has_data
 from asic.frontend.movement import movements
 from asic.frontend.naming import resource_names
 from asic.frontend.pipeline import lower_to_linalg
@@ -54,7 +55,7 @@ class Imported:
     Attributes:
         mlir: text of a module with `func.func @main`, linalg on tensors, parsed by
             MLIR 22; weights appear as `dense_resource<"name">` without data.
-        weights: array of every resource name in the text.
+        weights: array of every resource name in the text that has data.
         inputs: flattened inputs, in the order of `@main`'s arguments.
         outputs: flattened outputs, in the order of `@main`'s results.
         in_spec: pytree of (args, kwargs) that the inputs were flattened from; None: a tuple.
@@ -63,6 +64,7 @@ class Imported:
         ranges: bounds of each dynamic dimension's symbol, (low, high).
         state: buffers that the model writes, in the order of `@main`'s arguments and
             results behind the user's.
+        without_data: resource names of weights that were on the meta device.
     """
 
     mlir: str
@@ -74,6 +76,7 @@ class Imported:
     sources: dict[str, Source]
     ranges: dict[str, tuple[int, int]]
     state: tuple[StateInfo, ...] = ()
+    without_data: tuple[str, ...] = ()
 
     @property
     def input_names(self) -> tuple[str, ...]:
@@ -238,10 +241,11 @@ def _to_linalg(program: ExportedProgram, root: str | None) -> Imported:
     name_borders(importer.module, inputs, outputs, [(s.path, s.tensor) for s in state])
     text = importer.module.operation.get_asm(enable_debug_info=True)
     kept = kept_resources(text)
-    weights = {n: to_numpy(t) for n, t in hooks.used.items() if n in kept}
+    used = {name: tensor for name, tensor in hooks.used.items() if name in kept}
     return Imported(
         mlir=text,
-        weights=weights,
+        weights={name: to_numpy(t) for name, t in used.items() if has_data(t)},
+        without_data=tuple(name for name, t in used.items() if not has_data(t)),
         inputs=inputs,
         outputs=outputs,
         in_spec=program.call_spec.in_spec,

@@ -15,6 +15,8 @@ import torch
 
 from asic.frontend.skew import FxImporterHooks, ir
 
+from asic.frontend.meta import has_data
+
 #: Largest number of elements that is written into the text.
 INLINE_LIMIT = 16
 
@@ -56,6 +58,7 @@ class WeightHooks(FxImporterHooks):  # type: ignore[misc]
         self._keys = {id(t): k for k, t in state.items() if isinstance(t, torch.Tensor)}
         self._names = names
         self._inline = inline
+        self._shared: dict[Any, str] = {}
         self.used: dict[str, torch.Tensor] = {}
 
     def resolve_input(self, gni: Any, value: Any, info: Any) -> Any:
@@ -67,14 +70,22 @@ class WeightHooks(FxImporterHooks):  # type: ignore[misc]
     def _resolve(self, gni: Any, value: Any, key: str | None) -> Any:
         if not isinstance(value, torch.Tensor):
             return None
-        if key in self._inline or value.numel() <= INLINE_LIMIT:
+        if has_data(value) and (key in self._inline or value.numel() <= INLINE_LIMIT):
             return _literal(gni, value, _dense(gni, value))
         name = f"constant.{len(self.used)}" if key is None else self._names.get(key, key)
+        name = self._shared.setdefault(_identity(value), name)
         self.used[name] = value
         shape = "x".join(str(d) for d in value.shape)
         element = gni._cc.dtype_to_type(value.dtype)
         text = f'dense_resource<"{name}"> : tensor<{shape}x{element}>'
         return _literal(gni, value, ir.Attribute.parse(text, gni._c))
+
+
+def _identity(tensor: torch.Tensor) -> Any:
+    """Equal for tied tensors: the same bytes read in the same way."""
+    if not has_data(tensor):
+        return id(tensor)
+    return tensor.data_ptr(), tensor.dtype, tuple(tensor.shape), tensor.stride()
 
 
 def _dense(gni: Any, tensor: torch.Tensor) -> ir.Attribute:

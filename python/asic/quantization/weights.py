@@ -18,8 +18,9 @@ from torch.fx import GraphModule, Node
 from asic.errors import CompileError
 from asic.frontend.bias import is_contraction
 from asic.frontend.export import capture
-from asic.frontend.fold import add_constant, constant
+from asic.frontend.fold import add_constant, attribute, constant
 from asic.frontend.importer import normalize
+from asic.frontend.meta import has_data
 from asic.quantization.config import Config
 from asic.quantization.observers import WeightObserver
 
@@ -89,17 +90,13 @@ def _quantize(
 ) -> str:
     """Puts int8 and a dequantisation in the place of a weight; returns its name, "" if none."""
     source: Any = node.args[position]
+    if isinstance(source, Node) and source.op == "get_attr":
+        _check_data(str(source.target), attribute(module, str(source.target)))
     weight = constant(module, source)
     if weight is None or not weight.is_floating_point() or weight.dim() < 2:
         return ""
     if axis == 1 and weight.dim() != 2:
         return ""
-    if weight.is_meta:
-        raise CompileError(
-            f"expected weights with data to quantise, got '{source.target}' on the meta device; "
-            "load the checkpoint first",
-            phase="quantize",
-        )
     key = (str(source.target), axis)
     if key not in shared:
         shared[key] = quantize_tensor(weight, axis, config)
@@ -118,6 +115,15 @@ def _quantize(
     real.meta = {k: v for k, v in node.meta.items() if k in ("nn_module_stack", "stack_trace")}
     node.update_arg(position, real)
     return stem
+
+
+def _check_data(name: str, weight: Any) -> None:
+    if isinstance(weight, Tensor) and not has_data(weight):
+        raise CompileError(
+            f"expected weights with data to quantise, got '{name}' on the meta device; "
+            "load the checkpoint first",
+            phase="quantize",
+        )
 
 
 def quantize_tensor(weight: Tensor, axis: int, config: Config) -> tuple[Tensor, Tensor]:

@@ -92,3 +92,14 @@ func.func @units(%x: tensor<2x1x1x8xf32>) -> tensor<2x8x1x1xf32> {
   %t = linalg.transpose ins(%x : tensor<2x1x1x8xf32>) outs(%e : tensor<2x8x1x1xf32>) permutation = [0, 3, 1, 2]
   return %t : tensor<2x8x1x1xf32>
 }
+
+// A constant whose data nobody has given stays without data.
+// CHECK-LABEL: func.func @without_data
+// CHECK: arith.constant dense_resource<fc.weight.10> : tensor<3x2xf32>
+// CHECK-NEXT: return
+func.func @without_data() -> tensor<3x2xf32> {
+  %w = arith.constant dense_resource<fc.weight> : tensor<2x3xf32>
+  %e = tensor.empty() : tensor<3x2xf32>
+  %t = linalg.transpose ins(%w : tensor<2x3xf32>) outs(%e : tensor<3x2xf32>) permutation = [1, 0]
+  return %t : tensor<3x2xf32>
+}
