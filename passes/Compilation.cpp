@@ -140,6 +140,8 @@ bool Compilation::runPhases(ModuleOp module, StringRef until, bool isReplay) {
       break;
     if (request.options.hostOnly && phase.accelerator)
       break;
+    if (onPhase)
+      onPhase(phase.name);
     Clock::time_point start = Clock::now();
     PassManager manager(context.get());
     addPhase(manager, phase, request.options);
@@ -195,8 +197,9 @@ void Compilation::fail(StringRef phase, StringRef before) {
   (*module)->print(stream, state);
 }
 
-bool Compilation::run(InterruptFn interrupt) {
+bool Compilation::run(InterruptFn interrupt, PhaseFn phase) {
   interrupted = std::move(interrupt);
+  onPhase = std::move(phase);
   ScopedDiagnosticHandler handler(context.get(), [&](Diagnostic &diagnostic) {
     diagnostics.push_back(record(diagnostic));
     return success();
@@ -215,6 +218,8 @@ bool Compilation::run(InterruptFn interrupt) {
   // Stopped early: there is nothing to run.
   if (!request.until.empty() || request.options.hostOnly)
     return true;
+  if (onPhase)
+    onPhase("program");
   Clock::time_point start = Clock::now();
   if (!emitPrograms(*module))
     return false;
@@ -304,7 +309,7 @@ bool Compilation::emitPrograms(ModuleOp module) {
     // The program of function @f is called @f_program.
     StringRef function = op.getSymName();
     function.consume_back("_program");
-    programs[function.str()] = program->serialize();
+    programs.insert_or_assign(function.str(), std::move(*program));
   }
   for (const Step &step : steps)
     if (!step.onHost && !programs.count(step.function)) {

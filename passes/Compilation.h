@@ -10,6 +10,7 @@
 #include "passes/Work.h"
 #include "passes/cpu/HostModule.h"
 #include "passes/partition/Explain.h"
+#include "runtime/Program.h"
 
 #include <functional>
 #include <map>
@@ -78,11 +79,14 @@ public:
   /// Called between passes; true stops the compilation.
   using InterruptFn = std::function<bool()>;
 
+  /// Called with the name of each phase when it begins.
+  using PhaseFn = std::function<void(StringRef)>;
+
   explicit Compilation(CompilationRequest request);
 
   /// Runs the phases; false when one failed (`failedPhase`, `diagnostics`) or
   /// when it was interrupted.
-  bool run(InterruptFn interrupted = {});
+  bool run(InterruptFn interrupted = {}, PhaseFn onPhase = {});
 
   /// Text of the module after `phase`, without the bytes of weights; runs the
   /// phases again. Empty when that fails.
@@ -105,8 +109,9 @@ public:
   /// Where ops are and why; empty of a host compilation.
   Placement placement;
   NetworkWork work;
-  /// Program container of each accelerator function.
-  std::map<std::string, std::vector<uint8_t>> programs;
+  /// Program of each accelerator function; its constants are the
+  /// compilation's or the caller's.
+  std::map<std::string, ::asic::Program> programs;
   /// The host functions as the text of one module (`HostProgram`), empty when
   /// there are none, and the constants that it names. Their bytes are the
   /// compilation's or the caller's.
@@ -132,6 +137,7 @@ private:
   CompilationRequest request;
   std::unique_ptr<MLIRContext> context;
   InterruptFn interrupted;
+  PhaseFn onPhase;
 };
 
 } // namespace mlir::asic

@@ -70,6 +70,8 @@ static Bytes writeLanes(const Program &program) {
 
 /// Count, then {address, bytes} per block, then the bytes of all blocks.
 static void writeConstants(const Program &program, Bytes &out) {
+  out.reserve(out.size() + 8 + 16 * program.constants.size() +
+              program.constantBytes());
   append64(out, program.constants.size());
   for (const ConstantBlock &block : program.constants) {
     append64(out, block.address);

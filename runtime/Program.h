@@ -16,6 +16,7 @@
 #include "llvm/Support/JSON.h"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -62,11 +63,39 @@ struct IoTensor {
   uint64_t byteExtent() const;
 };
 
+/// The bytes of a constant: the program's own, or borrowed from memory that
+/// outlives it, so that billions of weights are not copied.
+class ConstantBytes {
+public:
+  ConstantBytes() = default;
+  ConstantBytes(std::vector<uint8_t> bytes)
+      : owner(std::make_shared<const std::vector<uint8_t>>(std::move(bytes))),
+        view(*owner) {}
+  ConstantBytes(std::initializer_list<uint8_t> bytes)
+      : ConstantBytes(std::vector<uint8_t>(bytes)) {}
+
+  static ConstantBytes borrow(llvm::ArrayRef<uint8_t> bytes) {
+    ConstantBytes result;
+    result.view = bytes;
+    return result;
+  }
+
+  operator llvm::ArrayRef<uint8_t>() const { return view; }
+  const uint8_t *data() const { return view.data(); }
+  size_t size() const { return view.size(); }
+  auto begin() const { return view.begin(); }
+  auto end() const { return view.end(); }
+
+private:
+  std::shared_ptr<const std::vector<uint8_t>> owner;
+  llvm::ArrayRef<uint8_t> view;
+};
+
 /// Bytes that lie in DRAM before the program starts; the program must not
 /// write them.
 struct ConstantBlock {
   uint64_t address = 0;
-  std::vector<uint8_t> bytes;
+  ConstantBytes bytes;
 };
 
 /// Where the instructions with one tag come from.

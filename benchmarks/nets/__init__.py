@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from benchmarks.nets.decoder import Decoder
 from benchmarks.nets.digits import DigitsCnn
 from benchmarks.nets.language import Gpt2Block, LlamaBlock, LlamaDecode, MiniLm
 from benchmarks.nets.mlp import Mlp
@@ -47,6 +48,7 @@ _NETS: dict[str, tuple[Callable[[], nn.Module], Callable[[], Inputs]]] = {
         LlamaDecode,
         lambda: (torch.randn(1, 1, 1024), torch.randn(1, 4, 127, 64), torch.randn(1, 4, 127, 64)),
     ),
+    "decoder": (Decoder, lambda: (torch.randint(0, 4096, (1, 1)), torch.randint(0, 256, (1,)))),
     "vit_b16": (VitB16, _image),
     "unet": (UNet, lambda: _image(128)),
     "yolo": (Yolo, lambda: _image(320)),

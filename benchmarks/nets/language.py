@@ -38,7 +38,7 @@ class Gpt2Block(nn.Module):
 
 
 class RmsNorm(nn.Module):
-    """Root-mean-square normalisation."""
+    """Root-mean-square normalisation, in float32 whatever the format of its input."""
 
     def __init__(self, width: int, epsilon: float = 1e-5) -> None:
         super().__init__()
@@ -46,10 +46,12 @@ class RmsNorm(nn.Module):
         self.epsilon = epsilon
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.weight * x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.epsilon)
+        wide = x.float()
+        scale = torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + self.epsilon)
+        return self.weight * (wide * scale).to(x.dtype)
 
 
-def _rotate(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
+def rotate(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
     """Rotary embedding of (n, heads, tokens, features)."""
     first, second = x.chunk(2, -1)
     return x * cosine + torch.cat([-second, first], -1) * sine
@@ -88,8 +90,8 @@ class LlamaBlock(nn.Module):
             return y.view(batch, tokens, heads, self.size).transpose(1, 2)
 
         cosine, sine = (t[first : first + tokens] for t in (self.cosine, self.sine))
-        query = _rotate(split(self.query(x), self.heads), cosine, sine)
-        key = _rotate(split(self.key(x), self.shared), cosine, sine)
+        query = rotate(split(self.query(x), self.heads), cosine, sine)
+        key = rotate(split(self.key(x), self.shared), cosine, sine)
         return query, key, split(self.value(x), self.shared)
 
     def finish(self, x: Tensor, attended: Tensor) -> Tensor:

@@ -36,8 +36,8 @@ double readElement(const char *bytes, Type type);
 /// data.
 std::optional<SmallVector<double>> readReals(ElementsAttr constant);
 
-/// Whether `constant` is a resource whose data nobody has given: a model that is
-/// looked at without its weights.
+/// Whether `constant` is a resource whose data nobody has given: a model that
+/// is looked at without its weights.
 bool lacksData(ElementsAttr constant);
 
 /// A resource of `type` without data, called `name` (made unique).

@@ -21,9 +21,10 @@ using ::asic::Program;
 // Constants
 //===----------------------------------------------------------------------===//
 
-/// Bytes of a constant in row-major order; i1 takes a byte.
-static FailureOr<std::vector<uint8_t>> getBytes(ElementsAttr value,
-                                                Operation *op) {
+/// Bytes of a constant in row-major order, those of a resource borrowed; i1
+/// takes a byte.
+static FailureOr<::asic::ConstantBytes> getBytes(ElementsAttr value,
+                                                 Operation *op) {
   ShapedType type = value.getShapedType();
   size_t count = type.getNumElements();
   unsigned bits = type.getElementTypeBitWidth();
@@ -38,7 +39,8 @@ static FailureOr<std::vector<uint8_t>> getBytes(ElementsAttr value,
       return op->emitOpError("expected ")
              << count * bits / 8 << " bytes in resource '"
              << resource.getRawHandle().getKey() << "', got " << data.size();
-    return std::vector<uint8_t>(data.begin(), data.end());
+    return ::asic::ConstantBytes::borrow(
+        {reinterpret_cast<const uint8_t *>(data.data()), data.size()});
   }
   auto dense = dyn_cast<DenseElementsAttr>(value);
   if (!dense)
@@ -47,7 +49,7 @@ static FailureOr<std::vector<uint8_t>> getBytes(ElementsAttr value,
     std::vector<uint8_t> bytes;
     for (bool element : dense.getValues<bool>())
       bytes.push_back(element);
-    return bytes;
+    return ::asic::ConstantBytes(std::move(bytes));
   }
   if (bits % 8 != 0)
     return op->emitOpError("expected elements of whole bytes, got ") << type;
@@ -60,7 +62,7 @@ static FailureOr<std::vector<uint8_t>> getBytes(ElementsAttr value,
     for (size_t i = 0; i < count; ++i)
       bytes.insert(bytes.end(), element.begin(), element.end());
   }
-  return bytes;
+  return ::asic::ConstantBytes(std::move(bytes));
 }
 
 //===----------------------------------------------------------------------===//
@@ -131,7 +133,7 @@ LogicalResult ProgramEmitter::addIo(asicisa::IoOp io) {
 }
 
 LogicalResult ProgramEmitter::addConstant(asicisa::ConstantOp constant) {
-  FailureOr<std::vector<uint8_t>> bytes =
+  FailureOr<::asic::ConstantBytes> bytes =
       getBytes(cast<ElementsAttr>(constant.getValue()), constant);
   if (failed(bytes))
     return failure();

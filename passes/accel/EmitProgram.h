@@ -13,7 +13,8 @@ namespace mlir::asic {
 
 /// Encodes one program: text, lane programs, constants, io, debug map and
 /// meta data with the predicted cycles and static counts per layer. The same op
-/// gives the same bytes. Emits a diagnostic on failure.
+/// gives the same bytes. Constants that are resources are borrowed from the
+/// context. Emits a diagnostic on failure.
 FailureOr<::asic::Program> emitProgram(asicisa::ProgramOp program);
 
 /// Encodes the only program of a module; `name` chooses one of several.

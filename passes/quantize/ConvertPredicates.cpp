@@ -5,6 +5,7 @@
 #include "dialects/Asic/Asic.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/DialectResourceBlobManager.h"
 
 namespace mlir::asic {
 #define GEN_PASS_DEF_CONVERTPREDICATESPASS
@@ -145,10 +146,8 @@ struct ConvertPredicatesPass
         }
     }
     if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
-      auto bits = cast<DenseElementsAttr>(constant.getValue());
-      constant.setValueAttr(cast<ElementsAttr>(
-          bits.mapValues(IntegerType::get(op->getContext(), 8),
-                         [](const APInt &bit) { return bit.zext(8); })));
+      constant.setValueAttr(
+          bytesOf(constant.getValue(), cast<ShapedType>(constant.getType())));
     } else if (auto generic = dyn_cast<linalg::GenericOp>(op)) {
       retypeBody(generic);
     } else if (auto fill = dyn_cast<linalg::FillOp>(op)) {
@@ -157,6 +156,16 @@ struct ConvertPredicatesPass
       Operation *yield = pad.getRegion().front().getTerminator();
       widenYield(yield);
     }
+  }
+
+  /// The bits of a constant as bytes; a resource has a byte for each already.
+  static TypedAttr bytesOf(Attribute bits, ShapedType type) {
+    if (auto resource = dyn_cast<DenseResourceElementsAttr>(bits))
+      return DenseResourceElementsAttr::get(type, resource.getRawHandle());
+    SmallVector<int8_t> bytes;
+    for (bool bit : cast<DenseElementsAttr>(bits).getValues<bool>())
+      bytes.push_back(bit);
+    return DenseElementsAttr::get(type, ArrayRef<int8_t>(bytes));
   }
 
   static void retypeBody(linalg::GenericOp op) {

@@ -96,6 +96,13 @@ static bool isPredicate(linalg::GenericOp op) {
   return bitsOf(op.getResult(0)) == 1;
 }
 
+/// Whether the op reads 64-bit elements (positions, token numbers), which no
+/// accelerator has.
+static bool readsWide(linalg::GenericOp op) {
+  return llvm::any_of(op.getInputs(),
+                      [](Value input) { return bitsOf(input) > 32; });
+}
+
 /// Whether computing the op twice costs less than storing its result: it widens
 /// small elements with a handful of simple ops, or makes truth values.
 static bool isCheap(linalg::GenericOp op) {
@@ -165,6 +172,9 @@ static bool shouldFuse(OpOperand *operand) {
   if (isOutputConversion(consumer))
     return isOutputConversion(producer);
   if (hasWindow(consumer) || hasWindow(producer) || isGather(producer))
+    return false;
+  // What is made of wide elements is small; what reads it may be large.
+  if (readsWide(producer) && !readsWide(consumer))
     return false;
   AffineMap map = consumer.getMatchingIndexingMap(operand);
   // A reduction takes in what is computed for it alone; what drains a

@@ -158,7 +158,7 @@ class DynamicCompiled(Compiled):
             structure=structure,
             steps=(),
             results=(),
-            programs={},
+            machines={},
             host_text="",
             host_constants={},
             facts=buckets[-1].compiled.facts if buckets else Facts(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,16 @@ from asic.machine import Machine
 from asic.stages import Stages
 from asic.state import State
 from asic.structure import Structure
-from asic.tensors import Array, TensorSpec, check_input, is_torch, numpy_dtype, raw, to_torch
+from asic.tensors import (
+    Array,
+    TensorSpec,
+    borrow,
+    check_input,
+    is_torch,
+    numpy_dtype,
+    raw,
+    to_torch,
+)
 
 if TYPE_CHECKING:
     from asic.compiler import Source
@@ -85,9 +95,9 @@ class Compiled:
         structure: Structure,
         steps: tuple[Step, ...],
         results: tuple[int, ...],
-        programs: dict[str, bytes],
+        machines: dict[str, Machine],
         host_text: str,
-        host_constants: dict[str, bytes],
+        host_constants: dict[str, Array],
         facts: Facts,
         state: State | None = None,
         compilation: _core.Compilation | None = None,
@@ -102,13 +112,12 @@ class Compiled:
         self.structure = structure
         self.steps = steps
         self.results = results
-        self.programs = programs
         self.host_text = host_text
         self.host_constants = host_constants
         self.source = source
         self._complete = complete
-        self._machines = {name: Machine(program) for name, program in programs.items()}
-        self._host = self._load_host()
+        self._machines = machines
+        self._host = self._load_host(compilation)
         self.stages = self._stages(compilation)
 
     @classmethod
@@ -145,9 +154,14 @@ class Compiled:
                 for s in compilation.steps
             ),
             results=tuple(compilation.results),
-            programs=dict(compilation.programs),
+            machines={
+                name: Machine(compilation.machine(name)) for name in compilation.program_names
+            },
             host_text=compilation.host_text,
-            host_constants=dict(compilation.host_constants),
+            host_constants={
+                name: borrow(address, size, compilation)
+                for name, (address, size) in compilation.host_constants.items()
+            },
             facts=Facts(),
             compilation=compilation,
             source=source,
@@ -167,21 +181,19 @@ class Compiled:
         return result
 
     def _stages(self, compilation: _core.Compilation | None) -> Stages:
-        texts = {}
-        if self._machines:
-            texts["program"] = "\n".join(m.disassemble() for m in self._machines.values())
+        programs = ["program"] if self._machines else []
         phases = [] if compilation is None else [name for name, _ in compilation.phase_seconds]
         names = ["import", *phases] if compilation is not None else []
-        return Stages(
-            compilation, tuple(dict.fromkeys([*names, *texts])), texts, self.state.initial
-        )
+        unique = tuple(dict.fromkeys([*names, *programs]))
+        return Stages(compilation, unique, self._machines, self.state.initial)
 
-    def _load_host(self) -> _core.HostProgram | None:
+    def _load_host(self, compilation: _core.Compilation | None) -> _core.HostProgram | None:
         if not self.host_text or not self._complete:
             return None
-        constants = {n: np.frombuffer(b, np.uint8) for n, b in self.host_constants.items()}
         try:
-            return _core.HostProgram(self.host_text, constants)
+            if compilation is not None:
+                return compilation.host_program()
+            return _core.HostProgram(self.host_text, self.host_constants)
         except ValueError as problem:
             raise CompileError(str(problem), phase="host") from problem
 
@@ -194,6 +206,11 @@ class Compiled:
     def output_names(self) -> tuple[str, ...]:
         """Names of the outputs."""
         return tuple(spec.name for spec in self.outputs)
+
+    @property
+    def programs(self) -> dict[str, bytes]:
+        """The containers of the accelerator's programs, by the name of their region."""
+        return {name: machine.serialize() for name, machine in self._machines.items()}
 
     @property
     def machines(self) -> dict[str, Machine]:
@@ -218,6 +235,13 @@ class Compiled:
         if any(is_torch(leaf) for leaf in leaves):
             return self.structure.unflatten([to_torch(array) for array in outputs])
         return self.structure.unflatten(outputs)
+
+    def generate(self, prompt: Sequence[int], max_new_tokens: int, **options: Any) -> list[int]:
+        """Greedy decoding with a language model of one token per call; see
+        `asic.generation.generate` for what it expects and for the options."""
+        from asic.generation import generate
+
+        return generate(self, prompt, max_new_tokens, **options)
 
     def reset_state(self) -> None:
         """Gives every buffer the value that it had when the model was compiled."""

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from asic import _core
+from asic import _core, progress
 from asic.errors import CompileError
+from asic.mapped import map_weights
 from asic.options import CompileOptions
 from asic.structure import Structure
-from asic.mapped import map_weights
 from asic.tensors import Array, TensorSpec, numpy_dtype, raw
 
 if TYPE_CHECKING:
@@ -111,31 +111,33 @@ def compile(
             f"{target!r}; this version has no CUDA back end"
         )
     machine = None if host_only else Target.resolve(target)
-    if is_dynamic(model, dynamic_shapes) and _mlir_text(model) is None:
-        dynamic = compile_dynamic(
+    with progress.shown(options.progress) as step:
+        step("import")
+        if is_dynamic(model, dynamic_shapes) and _mlir_text(model) is None:
+            dynamic = compile_dynamic(
+                model,
+                args,
+                kwargs,
+                quantize=quantize,
+                calibration=calibration,
+                dynamic_shapes=dynamic_shapes,
+                target=machine,
+                fallback=fallback,
+                options=options,
+            )
+            if dynamic is not None:
+                return dynamic
+        source = read_model(
             model,
             args,
-            kwargs,
+            kwargs=kwargs,
             quantize=quantize,
             calibration=calibration,
             dynamic_shapes=dynamic_shapes,
             target=machine,
-            fallback=fallback,
             options=options,
         )
-        if dynamic is not None:
-            return dynamic
-    source = read_model(
-        model,
-        args,
-        kwargs=kwargs,
-        quantize=quantize,
-        calibration=calibration,
-        dynamic_shapes=dynamic_shapes,
-        target=machine,
-        options=options,
-    )
-    return compile_source(source, machine, fallback, options, start=start)
+        return compile_source(source, machine, fallback, options, start=start, step=step)
 
 
 def compile_source(
@@ -146,10 +148,12 @@ def compile_source(
     *,
     arithmetic: Target | None = None,
     start: float | None = None,
+    step: progress.Step = lambda phase: None,
 ) -> Compiled:
     """Compiles an imported model; `target` None means this computer.
 
-    `arithmetic` is the target whose rounding and formats this computer then follows.
+    `arithmetic` is the target whose rounding and formats this computer then follows;
+    `step` is called with the name of each phase.
     """
     from asic.compiled import Compiled
 
@@ -173,7 +177,7 @@ def compile_source(
         verify=options.verify,
         until="" if complete else str(options.until),
     )
-    if not compilation.run():
+    if not compilation.run(step):
         raise _failure(compilation, options)
     return Compiled.from_compilation(
         compilation,

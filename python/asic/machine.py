@@ -41,15 +41,17 @@ class Machine:
     """A program container and the emulator that runs it.
 
     Args:
-        program: bytes of the container.
+        program: bytes of the container, or a machine of the native core.
 
     Raises:
         ProgramError: they are not a program that this version runs.
     """
 
-    def __init__(self, program: bytes) -> None:
+    def __init__(self, program: bytes | _core.Machine) -> None:
         try:
-            self._native = _core.Machine.load(program)
+            self._native: Any = program
+            if isinstance(program, bytes):
+                self._native = _core.Machine.load(program)
         except ValueError as problem:
             raise ProgramError(str(problem)) from None
         described = self._native.describe()
@@ -84,6 +86,11 @@ class Machine:
     def timing(self) -> Timing:
         """Times the program without data."""
         return self._timing(self._native.time())
+
+    def serialize(self, key: str = "", value: str = "") -> bytes:
+        """The bytes of the container; JSON text `value` becomes entry `key` of its metadata."""
+        data: bytes = self._native.serialize(key, value)
+        return data
 
     def disassemble(self) -> str:
         """The program as assembly text."""

@@ -74,4 +74,5 @@ def _view(data: Array, entry: dict[str, Any]) -> Array:
     begin, end = entry["data_offsets"]
     if not 0 <= begin <= end <= data.size:
         raise ValueError(f"expected {end} bytes, got {data.size}")
-    return np.ndarray.view(data[begin:end], np.ndarray).view(kind).reshape(entry["shape"])
+    array = np.ndarray.view(data[begin:end], np.ndarray).view(kind).reshape(entry["shape"])
+    return np.require(array, requirements="A")  # A copy where the file is not aligned.

@@ -27,6 +27,7 @@ class CompileOptions:
             gets a program for; None takes powers of two and the largest size.
         reproducers: folder that reproducers of failed compilations are written to;
             None takes the system's folder of temporary files.
+        progress: whether the phases are shown on stderr; None: when it is a terminal.
 
     Raises:
         CompileError: an option has a value that it cannot have.
@@ -37,6 +38,7 @@ class CompileOptions:
     source_root: str | None = None
     reproducers: str | None = None
     buckets: Mapping[str, Sequence[int]] | None = None
+    progress: bool | None = None
 
     def __post_init__(self) -> None:
         if self.until is not None and self.until not in PHASES:

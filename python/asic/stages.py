@@ -11,6 +11,7 @@ from typing import Any
 
 from asic import _core
 from asic.errors import ProgramError
+from asic.machine import Machine
 from asic.tensors import Array, numpy_dtype
 
 
@@ -21,17 +22,21 @@ class Stages(Mapping[str, str]):
         self,
         compilation: _core.Compilation | None,
         names: tuple[str, ...],
-        texts: dict[str, str],
+        machines: dict[str, Machine],
         state: dict[str, Array],
     ) -> None:
         self._compilation = compilation
         self._names = names
-        self._texts = texts
+        self._machines = machines
+        self._texts: dict[str, str] = {}
         self._state = state
 
     def __getitem__(self, phase: str) -> str:
         if phase not in self._names:
             raise KeyError(phase)
+        if phase == "program" and phase not in self._texts:
+            texts = [machine.disassemble() for machine in self._machines.values()]
+            self._texts[phase] = "\n".join(texts)
         if phase not in self._texts:
             assert self._compilation is not None, "a phase without a compilation"
             self._texts[phase] = self._compilation.stage(phase)
@@ -106,6 +111,7 @@ def _write_weights(path: Path, weights: dict[str, Any], state: dict[str, Array])
             "data_offsets": [end, end := end + len(data)],
         }
     text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)  # So that tensors lie aligned in the file.
     with path.open("wb") as file:
         file.write(len(text).to_bytes(8, "little") + text)
         file.writelines(data for _, _, data in tensors.values())

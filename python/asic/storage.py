@@ -17,7 +17,7 @@ import json
 import os
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ import numpy as np
 from asic import _core
 from asic.compiled import Compiled, Facts, Step
 from asic.errors import AsicError, ProgramError
+from asic.machine import Machine
 from asic.state import State
 from asic.structure import Structure
 from asic.tensors import TensorSpec, raw
@@ -46,25 +47,34 @@ _KEY = "python"
 def save(compiled: Compiled, path: str | os.PathLike[str]) -> None:
     """Writes `compiled`; see `Compiled.save`."""
     manifest = _manifest(compiled)
-    if len(compiled.programs) == 1 and not compiled.host_text and not compiled.state:
-        (program,) = compiled.programs.values()
-        data = _core.program_with_extra(program, _KEY, json.dumps(manifest))
+    if len(compiled.machines) == 1 and not compiled.host_text and not compiled.state:
+        (machine,) = compiled.machines.values()
+        data: bytes | None = machine.serialize(_KEY, json.dumps(manifest))
     else:
-        data = _archive(compiled, manifest)
-    _write(data, path)
+        data = None
+    _write(path, data or (lambda file: _write_archive(compiled, manifest, file)))
 
 
 def save_dynamic(compiled: DynamicCompiled, path: str | os.PathLike[str]) -> None:
     """Writes `compiled`; see `DynamicCompiled.save`."""
     from asic.bucketstore import archive
 
-    _write(archive(compiled, VERSION, lambda c: _archive(c, _manifest(c))), path)
+    def bucket(one: Compiled) -> bytes:
+        buffer = io.BytesIO()
+        _write_archive(one, _manifest(one), buffer)
+        return buffer.getvalue()
+
+    _write(path, archive(compiled, VERSION, bucket))
 
 
-def _write(data: bytes, path: str | os.PathLike[str]) -> None:
+def _write(path: str | os.PathLike[str], data: bytes | Callable[[IO[bytes]], None]) -> None:
+    """Puts `data`, or what it writes, in the place of the file."""
     try:
         with _atomic(Path(path)) as file:
-            file.write(data)
+            if isinstance(data, bytes):
+                file.write(data)
+            else:
+                data(file)
     except OSError as problem:
         raise ProgramError(
             f"cannot write {os.fspath(path)}: {problem.strerror}; nothing was changed"
@@ -105,7 +115,7 @@ def _manifest(compiled: Compiled) -> dict[str, Any]:
         "steps": [dataclasses.asdict(step) for step in compiled.steps],
         "results": list(compiled.results),
         "facts": dataclasses.asdict(compiled.facts),
-        "programs": list(compiled.programs),
+        "programs": list(compiled.machines),
     }
 
 
@@ -142,9 +152,9 @@ def _from_manifest(
             for s in manifest["steps"]
         ),
         results=tuple(manifest["results"]),
-        programs=programs,
+        machines={name: Machine(program) for name, program in programs.items()},
         host_text=host_text,
-        host_constants=host_constants,
+        host_constants={n: np.frombuffer(b, np.uint8) for n, b in host_constants.items()},
         facts=Facts(**facts),
         state=_state(manifest.get("state", {}), initial, current),
     )
@@ -167,28 +177,33 @@ def _specs(entries: list[dict[str, Any]]) -> tuple[TensorSpec, ...]:
     return tuple(TensorSpec(e["name"], tuple(e["shape"]), e["dtype"]) for e in entries)
 
 
-def _archive(compiled: Compiled, manifest: dict[str, Any]) -> bytes:
-    """A zip archive; its bytes depend on nothing but the model."""
-    parts: dict[str, bytes] = {_MANIFEST: json.dumps(manifest, sort_keys=True).encode()}
-    for name, program in compiled.programs.items():
-        parts[f"programs/{name}"] = program
+def _parts(compiled: Compiled, manifest: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Names and bytes of an archive's members, made one after the other."""
+    yield _MANIFEST, json.dumps(manifest, sort_keys=True).encode()
+    for name, machine in compiled.machines.items():
+        yield f"programs/{name}", machine.serialize()
     if compiled.host_text:
-        parts[_HOST] = compiled.host_text.encode()
+        yield _HOST, compiled.host_text.encode()
     for name, constant in sorted(compiled.host_constants.items()):
-        parts[f"constants/{name}"] = constant
+        yield f"constants/{name}", constant.data
     for path, array in compiled.state.initial.items():
-        parts[f"{_INITIAL}{path}"] = raw(array).tobytes()
-        if (now := raw(compiled.state[path]).tobytes()) != parts[f"{_INITIAL}{path}"]:
-            parts[f"{_CURRENT}{path}"] = now
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for name, data in parts.items():
+        initial, now = raw(array).tobytes(), raw(compiled.state[path]).tobytes()
+        yield f"{_INITIAL}{path}", initial
+        if now != initial:
+            yield f"{_CURRENT}{path}", now
+
+
+def _write_archive(compiled: Compiled, manifest: dict[str, Any], file: IO[bytes]) -> None:
+    """Writes a zip archive; its bytes depend on nothing but the model."""
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, data in _parts(compiled, manifest):
+            info = zipfile.ZipInfo(name)
             # State is mostly zeros; programs and weights do not get smaller.
-            packed = name.startswith((_INITIAL, _CURRENT))
-            archive.writestr(
-                zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED
-            )
-    return buffer.getvalue()
+            if name.startswith((_INITIAL, _CURRENT)):
+                info.compress_type = zipfile.ZIP_DEFLATED
+            info.file_size = len(data)
+            with archive.open(info, "w") as part:
+                part.write(data)
 
 
 def _from_archive(data: bytes) -> Compiled:

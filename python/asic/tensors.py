@@ -119,6 +119,24 @@ def check_input(value: Any, spec: TensorSpec, kind: str = "input") -> Array:
     return np.asarray(array, order="C")
 
 
+class _Borrowed:
+    """Memory of `owner` as NumPy takes it."""
+
+    def __init__(self, address: int, size: int, owner: Any) -> None:
+        self.owner = owner
+        self.__array_interface__ = {
+            "data": (address, True),
+            "shape": (size,),
+            "typestr": "|u1",
+            "version": 3,
+        }
+
+
+def borrow(address: int, size: int, owner: Any) -> Array:
+    """Read-only bytes of `owner`, which lives as long as the array."""
+    return np.asarray(_Borrowed(address, size, owner))
+
+
 def raw(array: Array) -> Array:
     """The bytes of a contiguous array, shared."""
     return array.reshape(-1).view(np.uint8)

@@ -2,6 +2,7 @@
 //
 // The compiler and compiled host functions for Python.
 
+#include "emulator/Machine.h"
 #include "passes/Compilation.h"
 #include "passes/HostProgram.h"
 #include "runtime/Program.h"
@@ -49,11 +50,19 @@ public:
   PyCompilation(CompilationRequest request, Weights weights)
       : weights(std::move(weights)), compilation(std::move(request)) {}
 
-  bool run() {
+  bool run(const nb::callable &onPhase) {
     bool succeeded;
     {
       nb::gil_scoped_release unlock;
-      succeeded = compilation.run(isInterrupted);
+      succeeded = compilation.run(isInterrupted, [&](llvm::StringRef name) {
+        nb::gil_scoped_acquire lock;
+        try {
+          onPhase(name.str());
+        } catch (nb::python_error &error) {
+          // The compiler between here and Python knows no exceptions.
+          error.discard_as_unraisable("asic.compile");
+        }
+      });
     }
     raiseInterrupt();
     return succeeded;
@@ -169,11 +178,13 @@ nb::dict placementOf(const PyCompilation &self) {
   return result;
 }
 
-/// Copies of the constants: they outlive the compilation.
+/// Where the constants lie: (address, bytes) by name, valid as long as the
+/// compilation.
 nb::dict hostConstantsOf(const PyCompilation &self) {
   nb::dict result;
   for (const WeightView &view : self.compilation.hostConstants)
-    result[view.name.c_str()] = nb::bytes(view.data, view.bytes);
+    result[view.name.c_str()] =
+        nb::make_tuple(reinterpret_cast<uintptr_t>(view.data), view.bytes);
   return result;
 }
 
@@ -182,7 +193,15 @@ class PyHostProgram {
 public:
   PyHostProgram(const std::string &text, Weights arrays)
       : weights(std::move(arrays)) {
-    std::vector<WeightView> views = viewsOf(weights);
+    load(text, viewsOf(weights));
+  }
+
+  /// The host functions of a compilation, which has to stay alive.
+  explicit PyHostProgram(const Compilation &compilation) {
+    load(compilation.hostText, compilation.hostConstants);
+  }
+
+  void load(const std::string &text, const std::vector<WeightView> &views) {
     std::string error;
     {
       nb::gil_scoped_release unlock;
@@ -272,8 +291,9 @@ void bindCompiler(nb::module_ &m) {
           nb::kw_only(), nb::arg("text"), nb::arg("weights"), nb::arg("target"),
           nb::arg("file_name"), nb::arg("host_only"),
           nb::arg("fallback_is_error"), nb::arg("verify"), nb::arg("until"))
-      .def("run", &PyCompilation::run,
-           "Runs the phases; False when one failed. Other Python threads run "
+      .def("run", &PyCompilation::run, nb::arg("on_phase"),
+           "Runs the phases, calling `on_phase` with the name of each; False "
+           "when one failed. Other Python threads run "
            "meanwhile; KeyboardInterrupt stops it between two passes.")
       .def("stage", &PyCompilation::printStage, nb::arg("phase"),
            "Text after a phase, without the bytes of weights")
@@ -313,14 +333,36 @@ void bindCompiler(nb::module_ &m) {
                    })
       .def_prop_ro("phase_seconds",
                    [](PyCompilation &c) { return c.compilation.phaseSeconds; })
-      .def_prop_ro("programs",
+      .def_prop_ro("program_names",
                    [](PyCompilation &c) {
-                     nb::dict result;
-                     for (const auto &[name, bytes] : c.compilation.programs)
-                       result[name.c_str()] =
-                           nb::bytes(bytes.data(), bytes.size());
+                     nb::list result;
+                     for (const auto &[name, program] : c.compilation.programs)
+                       result.append(name);
                      return result;
                    })
+      .def(
+          "host_program",
+          [](PyCompilation &c) { return new PyHostProgram(c.compilation); },
+          nb::rv_policy::take_ownership, nb::keep_alive<0, 1>(),
+          "The host functions, compiled; they read the compilation's "
+          "constants.")
+      .def(
+          "machine",
+          [](PyCompilation &c, const std::string &name) {
+            auto found = c.compilation.programs.find(name);
+            if (found == c.compilation.programs.end())
+              throw nb::key_error(name.c_str());
+            auto machine = ::asic::emulator::Machine::create(
+                ::asic::Program(found->second));
+            if (!machine)
+              throw nb::value_error(
+                  llvm::toString(machine.takeError()).c_str());
+            return machine->release();
+          },
+          nb::rv_policy::take_ownership, nb::keep_alive<0, 1>(),
+          nb::arg("name"),
+          "The program of a region in the emulator. It reads the compilation's "
+          "constants, without a copy.")
       .def_prop_ro("host_text",
                    [](PyCompilation &c) { return c.compilation.hostText; })
       .def_prop_ro("host_constants", &hostConstantsOf);
@@ -334,23 +376,6 @@ void bindCompiler(nb::module_ &m) {
       .def("call", &PyHostProgram::call, nb::arg("function"), nb::arg("inputs"),
            nb::arg("outputs"));
 
-  m.def(
-      "program_with_extra",
-      [](const nb::bytes &bytes, const std::string &key,
-         const std::string &json) {
-        auto program = ::asic::Program::parse(
-            {reinterpret_cast<const uint8_t *>(bytes.c_str()), bytes.size()});
-        if (!program)
-          throw nb::value_error(llvm::toString(program.takeError()).c_str());
-        auto value = llvm::json::parse(json);
-        if (!value)
-          throw nb::value_error(llvm::toString(value.takeError()).c_str());
-        program->meta.extra[key] = std::move(*value);
-        std::vector<uint8_t> result = program->serialize();
-        return nb::bytes(result.data(), result.size());
-      },
-      nb::arg("program"), nb::arg("key"), nb::arg("json"),
-      "The container with one more entry of extra metadata.");
   m.def(
       "phases",
       [] {

@@ -132,7 +132,8 @@ static nb::bytes assembleProgram(const std::string &text,
   for (nb::handle item : constants) {
     auto bytes = bytesOf(nb::cast<nb::bytes>(item[1]));
     program.constants.push_back(
-        {nb::cast<uint64_t>(item[0]), {bytes.begin(), bytes.end()}});
+        {nb::cast<uint64_t>(item[0]),
+         std::vector<uint8_t>(bytes.begin(), bytes.end())});
   }
   return toBytes(program.serialize());
 }
@@ -287,10 +288,17 @@ void bindEmulator(nb::module_ &m) {
            "Dict with target, io records, debug entries and meta data.")
       .def(
           "serialize",
-          [](const Machine &machine) {
-            return toBytes(machine.getProgram().serialize());
+          [](const Machine &machine, const std::string &key,
+             const std::string &json) {
+            if (key.empty())
+              return toBytes(machine.getProgram().serialize());
+            Program program = machine.getProgram();
+            program.meta.extra[key] = unwrap(llvm::json::parse(json));
+            return toBytes(program.serialize());
           },
-          "The container bytes.")
+          nb::arg("key") = "", nb::arg("json") = "",
+          "The container bytes, with one more entry of extra metadata if there "
+          "is a key.")
       .def(
           "save",
           [](const Machine &machine, const std::string &path) {

@@ -136,6 +136,7 @@ def write_sparse(path: Path, small: np.ndarray, large: int) -> None:
         "large": {"dtype": "F32", "shape": [large], "data_offsets": [small.nbytes, end]},
     }
     header = json.dumps(entries).encode()
+    header += b" " * (-len(header) % 8)
     with open(path, "wb") as file:
         file.write(len(header).to_bytes(8, "little") + header + small.tobytes())
         file.truncate(8 + len(header) + end)

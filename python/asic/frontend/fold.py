@@ -219,7 +219,7 @@ def fold_constants(module: GraphModule, limit: int = FOLD_LIMIT) -> None:
 def _content(tensor: torch.Tensor) -> Any:
     """Equal for tensors of equal bits; the masks and tables of all layers are one."""
     data = tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy()
-    return tuple(tensor.shape), tensor.dtype, hashlib.sha256(data).digest()
+    return tuple(tensor.shape), tensor.dtype, hashlib.sha256(data.tobytes()).digest()
 
 
 def evaluate(node: Node, values: dict[Node, Any], limit: int) -> Any:

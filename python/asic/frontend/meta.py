@@ -38,7 +38,7 @@ def stand_ins(model: nn.Module) -> Iterator[None]:
     _check_buffers(model)
     made: dict[int, Tensor] = {}
     with FakeTensorMode(allow_non_fake_inputs=True):
-        for store, name, tensor in stores:
+        for _, _, tensor in stores:
             if id(tensor) not in made:
                 made[id(tensor)] = _fake(tensor)
     try:
@@ -84,9 +84,11 @@ def _check_buffers(model: nn.Module) -> None:
 def on_cpu(args: Any) -> Any:
     """`args` with zeros in place of meta tensors."""
     return pytree.tree_map(
-        lambda leaf: torch.zeros(leaf.shape, dtype=leaf.dtype)
-        if isinstance(leaf, Tensor) and leaf.is_meta
-        else leaf,
+        lambda leaf: (
+            torch.zeros(leaf.shape, dtype=leaf.dtype)
+            if isinstance(leaf, Tensor) and leaf.is_meta
+            else leaf
+        ),
         args,
     )
 

@@ -13,9 +13,8 @@ import ml_dtypes
 import numpy as np
 import torch
 
-from asic.frontend.skew import FxImporterHooks, ir
-
 from asic.frontend.meta import has_data
+from asic.frontend.skew import FxImporterHooks, ir
 
 #: Largest number of elements that is written into the text.
 INLINE_LIMIT = 16

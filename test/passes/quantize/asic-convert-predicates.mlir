@@ -58,14 +58,14 @@ func.func @border(%p: tensor<8xi1>) -> tensor<8xi1> {
 
 // Constants, fills and padding, too.
 // CHECK-LABEL: func.func @others
-// CHECK-DAG: arith.constant dense<1> : tensor<2xi8>
+// CHECK-DAG: arith.constant dense<[1, 0]> : tensor<2xi8>
 // CHECK-DAG: linalg.fill ins(%{{.*}} : i8)
 // CHECK: tensor.concat dim(0) {{.*}} -> tensor<4xi8>
 // CHECK: tensor.pad
 // CHECK: tensor.yield %{{.*}} : i8
 func.func @others() -> tensor<6xi1> {
   %true = arith.constant true
-  %c = arith.constant dense<true> : tensor<2xi1>
+  %c = arith.constant dense<[true, false]> : tensor<2xi1>
   %e = tensor.empty() : tensor<2xi1>
   %f = linalg.fill ins(%true : i1) outs(%e : tensor<2xi1>) -> tensor<2xi1>
   %both = tensor.concat dim(0) %c, %f : (tensor<2xi1>, tensor<2xi1>) -> tensor<4xi1>
@@ -75,3 +75,27 @@ func.func @others() -> tensor<6xi1> {
   } : tensor<4xi1> to tensor<6xi1>
   return %r : tensor<6xi1>
 }
+
+// A resource of predicates has a byte for each already.
+// CHECK-LABEL: func.func @resource
+// CHECK: arith.constant dense_resource<mask> : tensor<2x4xi8>
+func.func @resource(%v: tensor<2x4xf32>) -> tensor<2x4xf32> {
+  %m = arith.constant dense_resource<mask> : tensor<2x4xi1>
+  %f = tensor.empty() : tensor<2x4xf32>
+  %r = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%m, %v : tensor<2x4xi1>, tensor<2x4xf32>) outs(%f : tensor<2x4xf32>) {
+  ^bb0(%p: i1, %a: f32, %out: f32):
+    %zero = arith.constant 0.0 : f32
+    %0 = arith.select %p, %a, %zero : f32
+    linalg.yield %0 : f32
+  } -> tensor<2x4xf32>
+  return %r : tensor<2x4xf32>
+}
+
+{-#
+  dialect_resources: {
+    builtin: {
+      mask: "0x010000000100010100000101"
+    }
+  }
+#-}

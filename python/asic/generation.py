@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Text from a compiled language model, greedily, token by token."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from asic.errors import ProgramError
+
+if TYPE_CHECKING:
+    from asic.compiled import Compiled
+
+
+def generate(
+    decode: Compiled,
+    prompt: Sequence[int],
+    max_new_tokens: int,
+    *,
+    prefill: Compiled | None = None,
+    stop: Collection[int] = (),
+    length: int | None = None,
+) -> list[int]:
+    """The most probable continuation of `prompt`, each token by itself.
+
+    Args:
+        decode: called with tokens int64 (1, 1) and position int64 (1,), gives logits
+            (1, 1, vocabulary), or (1, vocabulary); keeps keys and values as state.
+        prompt: token numbers, at least one.
+        max_new_tokens: how many tokens to add at most.
+        prefill: called with tokens int64 (1, n), fills the cache from its beginning; its state
+            has the paths of decode's. It takes as much of the prompt as it can, all but the
+            last token; the rest goes through `decode`.
+        stop: tokens that end the text; the one that did is the last of the result.
+        length: tokens that the cache holds; None takes the third dimension of the first state
+            buffer, (1, heads, length, size).
+
+    Returns:
+        The new tokens. The state of `decode` is that after the last token that it was given.
+
+    Raises:
+        ProgramError: the prompt is empty or too long, or the models do not fit.
+    """
+    tokens = [int(token) for token in prompt]
+    limit = _length(decode) if length is None else length
+    if not tokens:
+        raise ProgramError("expected a prompt of at least one token, got none")
+    if len(tokens) + max_new_tokens > limit + 1:
+        raise ProgramError(
+            f"expected at most {limit + 1} tokens with the new ones, got {len(tokens)} and "
+            f"{max_new_tokens} new; compile the model with a longer cache"
+        )
+    decode.reset_state()
+    done = 0 if prefill is None else _fill(prefill, decode, tokens[:-1])
+    made: list[int] = []
+    while len(made) < max_new_tokens:
+        token = tokens[done] if done < len(tokens) else made[-1]
+        arrays = [np.array([[token]], np.int64), np.array([done], np.int64)]
+        logits = decode.run_flat(list(arrays))[0]
+        done += 1
+        if done >= len(tokens):
+            made.append(int(logits.astype(np.float32).reshape(-1).argmax()))
+            if made[-1] in stop:
+                break
+    return made
+
+
+def _length(decode: Compiled) -> int:
+    specs = list(decode.state.specs.values())
+    if not specs or len(specs[0].shape) != 4:
+        raise ProgramError(
+            "expected a model that keeps keys and values (1, heads, length, size) as state, got "
+            f"{specs[0] if specs else 'one without state'}; pass length"
+        )
+    return specs[0].shape[2]
+
+
+def _fill(prefill: Compiled, decode: Compiled, tokens: list[int]) -> int:
+    """Runs the prefill program on the first tokens; returns how many it took."""
+    if prefill.state.specs != decode.state.specs:
+        raise ProgramError(
+            "expected a prefill model with the state of the decoding one, got "
+            f"{', '.join(prefill.state.specs) or 'none'}"
+        )
+    if not tokens:
+        return 0
+    count = prefill.inputs[0].shape[-1]
+    # What stands behind a short prompt is overwritten before anyone attends to it.
+    taken = tokens[:count]
+    padded = np.array([taken + [0] * (count - len(taken))], np.int64)
+    prefill.reset_state()
+    prefill.run_flat([padded])
+    decode.state.update(prefill.state)
+    return len(taken)
