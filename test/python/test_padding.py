@@ -138,6 +138,8 @@ FLOATS: dict[str, Callable[[Any, Tensor], Any]] = {
         x.new_full((x.shape[1],), 2.0).sum(),
     ),
     "padding": lambda m, x: F.pad(_wild(x), (0, 0, 2, 3), value=2.0).sum(1),
+    "padding to a length": lambda m, x: F.pad(_wild(x), (0, 0, 0, 16 - x.shape[1])).cumsum(1),
+    "products of steps": lambda m, x: x.clamp(0.5, 1.5).prod(1),
     "triangle": lambda m, x: (x @ x.transpose(1, 2)).tril().sum(-1),
     "chosen": lambda m, x: torch.where(x > 0, _wild(x), x.neg()).sum(1),
     "pieces": lambda m, x: [piece.sum(1) for piece in _wild(x).chunk(2, 2)][1],
@@ -147,6 +149,9 @@ INTEGERS: dict[str, Callable[[Any, Tensor], Any]] = {
     "places": lambda m, t: m.table(t + torch.arange(t.shape[1]).clamp(max=0)).mean(1),
     "look-up beyond": lambda m, t: m.table((8 - t) - 0 * t).sum(1),
     "gather": lambda m, t: m.table(t).gather(1, (t % 4)[..., None].expand(-1, -1, 6)).sum(1),
+    "counted places": lambda m, t: t[
+        torch.arange(t.shape[0])[:, None, None], torch.arange(t.shape[1])[None, None] + 0
+    ].sum(2),
     "count": lambda m, t: ((t > 3).sum(1), (t > 3).any(1), (t >= 0).all(1), t.amax(1)),
 }
 
@@ -175,6 +180,10 @@ REFUSED: dict[str, Callable[[Any, Tensor], Any]] = {
     "group_norm": lambda m, x: m.group(x.transpose(1, 2)),
     "pad": lambda m, x: F.pad(x.transpose(1, 2), (1, 1), mode="replicate"),
     "slice": lambda m, x: x[:, -3:],
+    "constant_pad_nd": lambda m, x: F.pad(x, (0, 0, 16 - x.shape[1], 0)),
+    "tril": lambda m, x: (x @ x.transpose(1, 2)).tril(x.shape[1] - 3),
+    "batch_norm": lambda m, x: F.batch_norm(x.transpose(1, 2), None, None, training=True),
+    "index": lambda m, x: x[torch.arange(2)[:, None], torch.arange(-2, 0)],
     "argmax": lambda m, x: x.argmax(),
 }
 

@@ -4,16 +4,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch.fx import Node
 
 from asic.frontend.composites import packet_name
-from asic.frontend.padding.masker import Fill, Masker, is_tensor
+from asic.frontend.padding.masker import Fill, Masker, is_tensor, shape_of
 from asic.frontend.padding.support import APART, dims_of, expect_static, lowest, source_of
 from asic.frontend.schema import argument
 
 Rule = Callable[[Masker, Node], None]
+#: Operators that leave elements as they are.
+_VIEWS = frozenset(
+    f"aten.{name}"
+    for name in [
+        "unsqueeze",
+        "squeeze",
+        "view",
+        "reshape",
+        "expand",
+        "permute",
+        "transpose",
+        "to",
+        "_to_copy",
+        "clone",
+        "alias",
+        "contiguous",
+        "_unsafe_view",
+    ]
+)
 
 
 def normalization(masker: Masker, node: Node) -> None:
@@ -42,6 +62,8 @@ def recurrence(masker: Masker, node: Node) -> None:
 
 def per_channel(masker: Masker, node: Node) -> None:
     """Inference batch norm: elementwise, with a static number of channels."""
+    if packet_name(node.target) == "aten.batch_norm" and argument(node, "training"):
+        raise masker.refuse(node, "in training mode", "call it with training=False")
     if "batch_norm" in packet_name(node.target) and argument(node, "weight") is None:
         expect_static(masker, node, source_of(node), [1])
     masker.set(node)
@@ -122,6 +144,8 @@ def pad(masker: Masker, node: Node) -> None:
     rank = source.meta["val"].dim()
     amounts = argument(node, "pad")
     mode = argument(node, "mode") if packet_name(node.target) == "aten.pad" else "constant"
+    if any(isinstance(amount, Node) for amount in amounts[::2]):
+        raise masker.refuse(node, "in front by a size", "pad behind, or by a constant")
     dims = [rank - 1 - i // 2 for i, amount in enumerate(amounts) if amount != 0]
     if mode != "constant":
         expect_static(masker, node, source, dims)
@@ -135,12 +159,33 @@ def look_up(masker: Masker, node: Node) -> None:
     table, name = source_of(node), packet_name(node.target)
     indices = argument(node, "indices" if name in ("aten.embedding", "aten.index") else "index")
     if name == "aten.index":
-        taken = [d for d, index in enumerate(indices) if index is not None]
+        # Of a dynamic dimension only places that are counted from its start.
+        taken = [
+            d
+            for d, index in enumerate(indices)
+            if index is not None and _counted(index) != shape_of(table)[d]
+        ]
         expect_static(masker, node, table, taken)
+        indices = [indices[d] for d in taken]
     for entry in torch.utils._pytree.tree_leaves(indices):
         if is_tensor(entry):
             masker.masked(node, entry, masker.padded(entry), 0)
     masker.set(node)
+
+
+def _counted(index: Node) -> Any:
+    """The end of the `arange` that an index is, seen through views; None of any other."""
+    while packet_name(index.target) in _VIEWS or (
+        packet_name(index.target) == "aten.add" and index.args[1:] == (0,)
+    ):
+        index = source_of(index)
+    if packet_name(index.target) != "aten.arange":
+        return None
+    names = {a.name for a in index.target._schema.arguments}  # type: ignore[union-attr]
+    for name, plain in (("start", 0), ("step", 1)):
+        if name in names and argument(index, name) != plain:
+            return None
+    return shape_of(index)[0]
 
 
 def along_static(name: str = "dim") -> Rule:

@@ -159,8 +159,8 @@ class Masker:
         if not dims:
             return operand
         quantized = operand.args[0] if _dequantizes(operand) else None
-        if value == 0 and isinstance(quantized, Node) and quantized.op == "call_function":
-            zero = operand.args[2]
+        zero = operand.args[2] if quantized is not None else None
+        if value == 0 and isinstance(quantized, Node) and isinstance(zero, int):
             inner = self._where(operand, quantized, dims, zero)
             with self.graph.inserting_before(user):
                 result = self.graph.node_copy(operand, lambda n: inner if n is quantized else n)

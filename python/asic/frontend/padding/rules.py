@@ -27,7 +27,7 @@ from asic.frontend.padding.layers import (
 )
 from asic.frontend.padding.masker import Fill, Masker, is_size, is_tensor, shape_of
 from asic.frontend.padding.reductions import average_all, mean, reduction, running, softmax
-from asic.frontend.padding.support import APART, highest, lowest
+from asic.frontend.padding.support import APART, highest, lowest, source_of
 from asic.frontend.padding.views import (
     concatenate,
     expand,
@@ -97,10 +97,16 @@ def apply(masker: Masker, node: Node) -> None:
     rule = _RULES.get(name)
     if rule is None and torch.Tag.pointwise in getattr(node.target, "tags", ()):
         rule = pointwise
+    sizes = [n for n in node.all_input_nodes if is_size(n)]
+    if sizes and rule is not None and rule not in _TAKE_SIZES:
+        raise masker.refuse(node, f"by {sizes[0].meta['val']} places", APART)
     if rule is None:
         shapes = ", ".join(str(list(shape_of(n))) for n in tensors)
         raise masker.refuse(node, f"on {shapes}", APART)
-    rule(masker, node)
+    try:
+        rule(masker, node)
+    except (AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError) as problem:
+        raise masker.refuse(node, f"in a form that is not known ({problem})", APART) from problem
 
 
 def pointwise(masker: Masker, node: Node) -> None:
@@ -129,10 +135,19 @@ def pointwise(masker: Masker, node: Node) -> None:
 
 
 def quantize(masker: Masker, node: Node) -> None:
-    """Codes are finite; a zero has one of its own."""
-    source = node.args[0]
-    assert isinstance(source, Node)
-    masker.set(node, lambda dim: min(masker.fill(source, dim), Fill.FINITE))
+    """Codes are finite, and that of zero is not zero."""
+    masker.set(node, Fill.FINITE)
+
+
+def dequantize(masker: Masker, node: Node) -> None:
+    """What was zero in front of the quantisation with the same numbers is zero again."""
+    codes = source_of(node)
+    name = packet_name(codes.target).replace(".quantize", ".dequantize")
+    if name == packet_name(node.target) and codes.args[1:] == node.args[1:]:
+        source = source_of(codes)
+        masker.set(node, lambda dim: min(masker.fill(source, dim), Fill.FINITE))
+    else:
+        masker.set(node, Fill.FINITE)
 
 
 def create(masker: Masker, node: Node) -> None:
@@ -202,14 +217,12 @@ def _table() -> dict[str, Rule]:
     add(pointwise, "clone contiguous to _to_copy dropout alias detach where type_as")
     add(pointwise, "__and__ __or__ __xor__ __lshift__ __rshift__ lift_fresh_copy")
     add(attention, "scaled_dot_product_attention")
-    rules.update(
-        {
-            f"quantized_decomposed.{name}_per_{kind}": quantize
-            for name in ("quantize", "dequantize")
-            for kind in ("tensor", "channel")
-        }
-    )
+    for kind in ("tensor", "channel"):
+        rules[f"quantized_decomposed.quantize_per_{kind}"] = quantize
+        rules[f"quantized_decomposed.dequantize_per_{kind}"] = dequantize
     return rules
 
 
 _RULES = _table()
+#: What has a meaning for sizes that depend on the call; anything else would take the bucket's.
+_TAKE_SIZES = (pointwise, create, count_up, reshape, expand, select, slice_, pad)
