@@ -127,6 +127,17 @@ FLOATS: dict[str, Callable[[Any, Tensor], Any]] = {
     "reshapes": lambda m, x: m.linear(
         _wild(x).reshape(x.shape[0], x.shape[1], 2, 3).permute(2, 0, 1, 3).flatten(2)[..., :6]
     ),
+    "rows": lambda m, x: (
+        F.gelu(torch.addmm(m.linear.bias, _wild(x).view(-1, 6), m.linear.weight) * m.linear.bias)
+        .view(*x.shape)
+        .sum(1)
+    ),
+    "rows through layers": lambda m, x: (
+        m.plain(m.norm(m.linear(x.reshape(-1, 6)).relu()))
+        .unflatten(0, x.shape[:2])
+        .reshape(x.shape)
+        .mean(1)
+    ),
     "merge and split": lambda m, x: x.flatten(1).unflatten(1, (x.shape[1], 6)).sum(1),
     "last place": lambda m, x: (m.linear(_wild(x)[:, -1]), x[-1], x[:, -3]),
     "front": lambda m, x: (_wild(x)[:, 0], x[:, :3].sum(1), x[:, 1:].sum(1), x[:, ::2].sum(1)),
@@ -177,6 +188,7 @@ REFUSED: dict[str, Callable[[Any, Tensor], Any]] = {
     "std": lambda m, x: x.std(1),
     "cat": lambda m, x: torch.cat([x, x], 1),
     "view": lambda m, x: m.linear(x.reshape(-1, 6)),
+    "softmax": lambda m, x: x.reshape(-1, 6).softmax(0).view(x.shape),
     "group_norm": lambda m, x: m.group(x.transpose(1, 2)),
     "pad": lambda m, x: F.pad(x.transpose(1, 2), (1, 1), mode="replicate"),
     "slice": lambda m, x: x[:, -3:],

@@ -204,8 +204,10 @@ def insert_masks(module: GraphModule, root: str | None = None) -> Padded:
     Raises:
         CompileError: an operator mixes a dynamic dimension in a way that is not known.
     """
+    from asic.frontend.padding.merging import take_apart
     from asic.frontend.padding.rules import apply
 
+    take_apart(module)
     masker = Masker(module, root)
     masker.start()
     for node in list(module.graph.nodes):
