@@ -9,6 +9,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 namespace mlir::asic {
@@ -154,6 +155,62 @@ struct ExpandPower : OpRewritePattern<math::FPowIOp> {
   }
 };
 
+/// log(1 + x) by functions that every machine has, exact where 1 + x rounds:
+/// the log of u = 1 + x, times x over what u lies above 1.
+struct ExpandLog1p : OpRewritePattern<math::Log1pOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(math::Log1pOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!op.getType().isF32())
+      return failure();
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Value x = op.getOperand();
+    Value one = arith::ConstantOp::create(b, b.getF32FloatAttr(1.0f));
+    Value zero = arith::ConstantOp::create(b, b.getF32FloatAttr(0.0f));
+    Value u = arith::AddFOp::create(b, x, one);
+    Value above = arith::SubFOp::create(b, u, one);
+    Value log = math::LogOp::create(b, u);
+    Value ratio = arith::DivFOp::create(b, x, above);
+    Value scaled = arith::MulFOp::create(b, log, ratio);
+    auto equals = [&](Value lhs, Value rhs) -> Value {
+      return arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, lhs, rhs);
+    };
+    // Nothing was rounded, also where x is infinite.
+    Value result = arith::SelectOp::create(b, equals(above, x), log, scaled);
+    rewriter.replaceOpWithNewOp<arith::SelectOp>(op, equals(above, zero), x,
+                                                 result);
+    return success();
+  }
+};
+
+/// exp(x) - 1 in the same way: u - 1 for u = exp(x), times x over the log of u.
+struct ExpandExpM1 : OpRewritePattern<math::ExpM1Op> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(math::ExpM1Op op,
+                                PatternRewriter &rewriter) const override {
+    if (!op.getType().isF32())
+      return failure();
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Value x = op.getOperand();
+    Value one = arith::ConstantOp::create(b, b.getF32FloatAttr(1.0f));
+    Value half = arith::ConstantOp::create(b, b.getF32FloatAttr(0.5f));
+    Value u = math::ExpOp::create(b, x);
+    Value above = arith::SubFOp::create(b, u, one);
+    Value log = math::LogOp::create(b, u);
+    Value ratio = arith::DivFOp::create(b, x, log);
+    Value scaled = arith::MulFOp::create(b, above, ratio);
+    // Only near 0 is the difference small against what it is of.
+    Value isFar = arith::CmpFOp::create(b, arith::CmpFPredicate::UGT,
+                                        math::AbsFOp::create(b, x), half);
+    Value isTiny = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, u, one);
+    Value near = arith::SelectOp::create(b, isTiny, x, scaled);
+    rewriter.replaceOpWithNewOp<arith::SelectOp>(op, isFar, above, near);
+    return success();
+  }
+};
+
 struct FoldImportPass : mlir::asic::impl::FoldImportPassBase<FoldImportPass> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
@@ -165,7 +222,8 @@ struct FoldImportPass : mlir::asic::impl::FoldImportPassBase<FoldImportPass> {
     MLIRContext *context = &getContext();
     RewritePatternSet patterns(context);
     patterns.add<FoldScalarInputs, FoldUnitMapResults, RoundConstant,
-                 NarrowComparison, ExpandPower>(context);
+                 NarrowComparison, ExpandPower, ExpandLog1p, ExpandExpM1>(
+        context);
     populateConstantGenericPatterns(patterns);
     populateExpandMathPatterns(patterns);
     linalg::populateEraseUnusedOperandsAndResultsPatterns(patterns);

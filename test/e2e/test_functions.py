@@ -99,6 +99,11 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[Tensor, ...]]] = {
     ),
     "instance norm of a volume": (nn.InstanceNorm3d(3), (values(2, 3, 4, 3, 5),)),
     "attention to a memory": (seeded(Decoder), (values(1, 6, 16), values(1, 5, 16))),
+    "softplus": (nn.Softplus(), (20 * values(4, 16),)),
+    "masked by a constant": (
+        lambda x: x.masked_fill(torch.ones(16, 16).tril() == 0, 0.0).exp(),
+        (values(16, 16),),
+    ),
     "scalar input": (lambda x, z: x * z, (values(4, 16), torch.tensor(2.0))),
     "one value, two scales": (two_scales, (integers(torch.int32, 4, 16),)),
     "one value, raw and scaled": (raw_and_scaled, (integers(torch.int32, 4, 16),)),
@@ -169,3 +174,18 @@ def test_random_numbers_are_refused() -> None:
     model = Function(lambda x: x + torch.rand_like(x))
     with pytest.raises(asic.CompileError, match="expected a deterministic model"):
         asic.compile(model, (values(4, 4),))
+
+
+@pytest.mark.parametrize("target", ["edge-tx1", "cpu"])
+@pytest.mark.parametrize("function", [torch.log1p, torch.expm1, nn.functional.softplus])
+def test_differences_to_one_keep_their_digits(
+    function: Callable[[Tensor], Tensor], target: str
+) -> None:
+    magnitudes = torch.logspace(-30, 1.2, 61)
+    x = torch.cat([magnitudes, torch.tensor([0.0, float("inf"), float("nan")])])
+    if function is not torch.log1p:
+        x = torch.cat([x, -magnitudes, torch.tensor([-float("inf")])])
+    else:
+        x = torch.cat([x, -magnitudes[magnitudes < 0.9], torch.tensor([-1.0, -2.0])])
+    compiled = asic.compile(Function(function), (x,), target=target)
+    torch.testing.assert_close(compiled(x), function(x), rtol=2e-6, atol=0, equal_nan=True)

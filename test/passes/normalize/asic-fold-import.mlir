@@ -61,3 +61,21 @@ func.func @constant() -> tensor<4x8xf32> {
   } -> tensor<4x8xf32>
   return %y : tensor<4x8xf32>
 }
+
+// What only a library has becomes functions that every machine has.
+// CHECK-LABEL: func.func @library
+// CHECK-NOT: math.log1p
+// CHECK-NOT: math.expm1
+// CHECK: math.log
+// CHECK: math.exp
+func.func @library(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
+  %e = tensor.empty() : tensor<4x8xf32>
+  %y = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%x : tensor<4x8xf32>) outs(%e : tensor<4x8xf32>) {
+  ^bb0(%a: f32, %out: f32):
+    %0 = math.log1p %a : f32
+    %1 = math.expm1 %0 : f32
+    linalg.yield %1 : f32
+  } -> tensor<4x8xf32>
+  return %y : tensor<4x8xf32>
+}
