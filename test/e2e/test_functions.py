@@ -104,6 +104,10 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[Tensor, ...]]] = {
         lambda x: x.masked_fill(torch.ones(16, 16).tril() == 0, 0.0).exp(),
         (values(16, 16),),
     ),
+    "grouped attention with a mask per head": (
+        lambda q, k, v, m: nn.functional.scaled_dot_product_attention(q, k, v, m, enable_gqa=True),
+        (values(1, 4, 3, 8), values(1, 2, 5, 8), values(1, 2, 5, 8), values(1, 4, 3, 5)),
+    ),
     "scalar input": (lambda x, z: x * z, (values(4, 16), torch.tensor(2.0))),
     "one value, two scales": (two_scales, (integers(torch.int32, 4, 16),)),
     "one value, raw and scaled": (raw_and_scaled, (integers(torch.int32, 4, 16),)),

@@ -133,6 +133,27 @@ def _rrelu(
     return torch.nn.functional.leaky_relu(x, (lower + upper) / 2)
 
 
+def _grouped_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    *,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Any:
+    """Keys and values once per head of queries, where a mask may tell the heads apart."""
+    if not enable_gqa or attn_mask is None or attn_mask.dim() <= 2:
+        return NotImplemented
+    heads = query.shape[-3]
+    key, value = (t.repeat_interleave(heads // t.shape[-3], -3) for t in (key, value))
+    return torch.nn.functional.scaled_dot_product_attention(
+        query, key, value, attn_mask, dropout_p, is_causal, scale=scale
+    )
+
+
 def layers() -> dict[Any, Callable[..., Any]]:
     """Decomposition table of recurrent layers into `linear` and elementwise ops, of
     reductions, and of what torch-mlir would make dynamic."""
@@ -145,6 +166,7 @@ def layers() -> dict[Any, Callable[..., Any]]:
         aten.gru_cell.default: _gru_cell,
         aten.roll.default: _roll,
         aten.rrelu.default: _rrelu,
+        aten.scaled_dot_product_attention.default: _grouped_attention,
         aten.conv_transpose1d.default: _conv_transpose,
         aten.conv_transpose2d.input: _conv_transpose,
         aten.conv_transpose3d.input: _conv_transpose,
