@@ -135,7 +135,8 @@ def test_transformer_pieces(tmp_path: Path) -> None:
     """Products with weights keep two dimensions; softmax, layer norm and GELU stay whole."""
     nodes = [
         helper.make_node("LayerNormalization", ["x", "g", "b"], ["n"], "norm", epsilon=1e-6),
-        helper.make_node("MatMul", ["n", "wq"], ["q"], "q"),
+        helper.make_node("MatMul", ["n", "wq"], ["q0"], "q"),
+        helper.make_node("Add", ["bq", "q0"], ["q"], "bias"),
         helper.make_node("MatMul", ["n", "wk"], ["k"], "k"),
         helper.make_node("Transpose", ["k"], ["kt"], perm=[0, 2, 1]),
         helper.make_node("MatMul", ["q", "kt"], ["s"], "scores"),
@@ -144,13 +145,22 @@ def test_transformer_pieces(tmp_path: Path) -> None:
         helper.make_node("Gelu", ["a"], ["e"]),
         helper.make_node("Gelu", ["e"], ["y"], approximate="tanh"),
     ]
-    constants = {"g": f32(32), "b": f32(32), "wq": f32(32, 32) * 0.1, "wk": f32(32, 32) * 0.1}
+    constants = {
+        "bq": f32(32),
+        "g": f32(32),
+        "b": f32(32),
+        "wq": f32(32, 32) * 0.1,
+        "wk": f32(32, 32) * 0.1,
+    }
     path = write(tmp_path / "m.onnx", nodes, {"x": [2, 10, 32]}, "y", constants, opset=20)
     compiled = check(path, f32(2, 10, 32), tolerance=5e-2)
     text = compiled.stages["import"]
     for composite in ("aten._softmax", "aten.native_layer_norm", "aten.gelu"):
         assert f"@asic.{composite}." in text
     assert text.count("linalg.matmul") == 2
+    # The bias is added before the batch comes back, so that it is part of the product.
+    shapes = re.findall(r"arith.addf .*\n.*yield.*\n.*-> (tensor<[\dx]+f32>)", text)
+    assert "tensor<20x32xf32>" in shapes
     assert text.count("linalg.batch_matmul") == 2
     report = compiled.report().to_dict()
     assert report["fallbacks"] == []

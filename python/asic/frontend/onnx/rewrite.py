@@ -118,7 +118,7 @@ class Rewriter:
         op.erase()
 
     def _matmul(self, op: Any) -> None:
-        """[…, k] · [k, n] with a constant: one product of two dimensions."""
+        """[…, k] · [k, n] with a constant, and the bias behind it, in two dimensions."""
         left, right = op.operands
         x, w = _shape(left), _shape(right)
         if x is None or w is None or len(w) != 2 or len(x) < 3 or not _is_constant(right):
@@ -127,14 +127,26 @@ class Rewriter:
         for extent in x[:-1]:
             rows *= extent
         element = str(left.type).rpartition(",")[2].removesuffix(">")
-        with op.location, ir.InsertionPoint(op):
+        flat_type = _type([rows, w[1]], element, self._context)
+        sum_op, bias = _bias_of(op)
+        replaced = op if sum_op is None else sum_op
+        with op.location, ir.InsertionPoint(replaced):
             flat = self._view(left, [rows, x[-1]], element)
-            product = ir.Operation.create(
-                "torch.aten.mm", results=[_type([rows, w[1]], element)], operands=[flat, right]
+            value = ir.Operation.create(
+                "torch.aten.mm", results=[flat_type], operands=[flat, right]
             ).result
-            result = self._view(product, [*x[:-1], w[1]], element)
-        op.results[0].replace_all_uses_with(result)
-        op.erase()
+            if sum_op is not None:
+                value = ir.Operation.create(
+                    "torch.aten.add.Tensor",
+                    results=[flat_type],
+                    operands=[value, bias, sum_op.operands[2]],
+                    loc=sum_op.location,
+                ).result
+            result = self._view(value, [*x[:-1], w[1]], element)
+        replaced.results[0].replace_all_uses_with(result)
+        replaced.erase()
+        if sum_op is not None:
+            op.erase()
 
     def _view(self, value: Any, shape: list[int], element: str) -> Any:
         integers = [
@@ -151,12 +163,30 @@ class Rewriter:
             operands=integers,
         ).result
         return ir.Operation.create(
-            "torch.aten.view", results=[_type(shape, element)], operands=[value, sizes]
+            "torch.aten.view",
+            results=[_type(shape, element, self._context)],
+            operands=[value, sizes],
         ).result
 
 
-def _type(shape: list[int], element: str) -> Any:
-    return ir.Type.parse(f"!torch.vtensor<[{','.join(map(str, shape))}],{element}>")
+def _type(shape: list[int], element: str, context: Any) -> Any:
+    return ir.Type.parse(f"!torch.vtensor<[{','.join(map(str, shape))}],{element}>", context)
+
+
+def _bias_of(op: Any) -> tuple[Any, Any]:
+    """The only reader of a product, when it adds a constant per column, and that constant."""
+    uses = list(op.results[0].uses)
+    if len(uses) != 1 or uses[0].owner.name != "torch.aten.add.Tensor":
+        return None, None
+    total = uses[0].owner
+    left, right, factor = total.operands
+    bias = right if left == op.results[0] else left
+    shape = _shape(op.results[0])
+    if _integer(factor) != 1 or shape is None or not _is_constant(bias):
+        return None, None
+    if _shape(bias) != shape[-1:]:
+        return None, None
+    return total, bias
 
 
 def _shape(value: Any) -> list[int] | None:
