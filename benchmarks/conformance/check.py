@@ -13,8 +13,9 @@ import torch
 from torch.utils import _pytree as pytree
 
 import asic
-from asic.compiler import compile_source, read_model
+from asic.compiler import compile_source
 from asic.errors import CompileError
+from asic.reading import read_model
 from benchmarks.conformance.case import FLOATS, Case, Random, error
 
 #: What may happen to an op.

@@ -18,15 +18,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from asic.compiled import Compiled, Facts
+from asic.compiled import Compiled
 from asic.errors import CompileError, ProgramError
+from asic.facts import Facts
 from asic.sizes import Dimensions, Hidden
 from asic.structure import Structure
 from asic.tensors import Array, check_dtype, to_array
 
 if TYPE_CHECKING:
-    from asic.compiler import Source
     from asic.profile import Profile
+    from asic.reading import Source
     from asic.report import Report
     from asic.target import Target
 

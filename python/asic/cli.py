@@ -137,7 +137,7 @@ def _examples(model: str, shapes: list[str]) -> tuple[Any, ...]:
             "example inputs",
             phase="options",
         )
-    from asic.compiler import import_onnx_support
+    from asic.reading import import_onnx_support
 
     sizes: dict[str, tuple[int, ...]] = {}
     for text in shapes:

@@ -6,16 +6,16 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from asic import _core
 from asic.errors import CompileError, ProgramError
+from asic.facts import Facts, Step
 from asic.machine import Machine
 from asic.stages import Stages
-from asic.state import State
+from asic.state import State, border, check_state
 from asic.structure import Structure
 from asic.tensors import (
     Array,
@@ -29,48 +29,11 @@ from asic.tensors import (
 )
 
 if TYPE_CHECKING:
-    from asic.compiler import Source
     from asic.explain import Explanation
     from asic.profile import Profile
+    from asic.reading import Source
     from asic.report import Report
     from asic.target import Target
-
-
-@dataclass(frozen=True)
-class Step:
-    """One call of a region: values are numbered, the model's inputs first."""
-
-    function: str
-    on_host: bool
-    inputs: tuple[int, ...]
-    outputs: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What a compilation knows and a program does not say.
-
-    Attributes:
-        macs: multiply-accumulates of the accelerator's contractions.
-        host_macs: multiply-accumulates of the host's contractions.
-        weights_bytes: bytes of the accelerator's distinct constants.
-        lower_bound_cycles: cycles that no program for this work can go below.
-        fallbacks: operations on the host: op, location, reason and more (`asic.explain`).
-        slow_paths: the same of operations that run on a slower engine than they could.
-        placement: operations on either side, crossings and what each host region exchanges.
-        compile_seconds: from the call of `asic.compile` to its return.
-        phase_seconds: the same by phase, "import" first.
-    """
-
-    macs: int = 0
-    host_macs: int = 0
-    weights_bytes: int = 0
-    lower_bound_cycles: int = 0
-    fallbacks: tuple[dict[str, Any], ...] = ()
-    slow_paths: tuple[dict[str, Any], ...] = ()
-    placement: dict[str, Any] = field(default_factory=dict)
-    compile_seconds: float = 0.0
-    phase_seconds: dict[str, float] = field(default_factory=dict)
 
 
 class Compiled:
@@ -132,7 +95,6 @@ class Compiled:
         complete: bool,
     ) -> Compiled:
         """From a native compilation that succeeded."""
-        from asic.compiler import border, check_state
         from asic.explain import record
 
         seconds = {"import": import_seconds, **dict(compilation.phase_seconds)}

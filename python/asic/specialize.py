@@ -167,10 +167,11 @@ def _maker(
     def make(sizes: Mapping[str, int]) -> Compiled:
         import torch
 
-        from asic.compiler import compile_source, read_model
+        from asic.compiler import compile_source
         from asic.frontend.export import export
         from asic.frontend.importer import mark_normalized
         from asic.frontend.state import functional
+        from asic.reading import read_model
 
         start = time.perf_counter()
         examples = [

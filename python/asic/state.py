@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from asic.errors import ProgramError
-from asic.tensors import Array, TensorSpec, check_input
+from asic.errors import CompileError, ProgramError
+from asic.tensors import Array, TensorSpec, check_input, numpy_dtype
 
 if TYPE_CHECKING:
-    from asic.compiler import Source
+    from asic.reading import Source
 
 
 class State(MutableMapping[str, Array]):
@@ -113,3 +113,48 @@ class State(MutableMapping[str, Array]):
         array = check_input(value, self._specs[path], kind="state").copy()
         array.flags.writeable = False
         return array
+
+
+def border(
+    given: tuple[TensorSpec, ...] | None, found: list[tuple[str, Any, str]]
+) -> tuple[tuple[TensorSpec, ...], dict[str, TensorSpec]]:
+    """The user's tensors and the state by path, from what the compiler reads in the text.
+
+    Args:
+        given: the importer's specs of the user's tensors, if there are any.
+        found: (name, (shape, type), path of the buffer or "") in the text's order.
+    """
+    user: list[TensorSpec] = []
+    state: dict[str, TensorSpec] = {}
+    for name, (shape, kind), path in found:
+        spec = TensorSpec(name, tuple(shape), numpy_dtype(kind).name)
+        if path:
+            state[path] = spec
+        elif state:
+            raise _border_error(f"'{name}' behind the state '{next(iter(state))}'")
+        else:
+            user.append(spec)
+    return tuple(user) if given is None else given, state
+
+
+def check_state(before: dict[str, TensorSpec], after: dict[str, TensorSpec]) -> None:
+    """Every buffer comes in and goes out, in the same order and type.
+
+    Raises:
+        CompileError: the text says otherwise.
+    """
+    for path in {**before, **after}:
+        if path not in before or path not in after:
+            raise _border_error(f"only one for '{path}'")
+        if (before[path].shape, before[path].dtype) != (after[path].shape, after[path].dtype):
+            raise _border_error(f"{before[path]} and {after[path]}")
+    if list(before) != list(after):
+        raise _border_error(f"the orders {', '.join(before)} and {', '.join(after)}")
+
+
+def _border_error(found: str) -> CompileError:
+    return CompileError(
+        "expected one argument and one result of the same type for each asic.state, behind "
+        f"the user's and in the same order, got {found}; correct the attributes of @main",
+        phase="import",
+    )

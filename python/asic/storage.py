@@ -24,8 +24,9 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from asic import _core
-from asic.compiled import Compiled, Facts, Step
+from asic.compiled import Compiled
 from asic.errors import AsicError, ProgramError
+from asic.facts import Facts, Step
 from asic.machine import Machine
 from asic.state import State
 from asic.structure import Structure

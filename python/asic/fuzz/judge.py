@@ -16,11 +16,12 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from asic.compiled import Compiled
-from asic.compiler import Source, compile_source, read_model
+from asic.compiler import compile_source
 from asic.errors import AsicError, CompileError
 from asic.fuzz.noise import AMOUNT, exposed, noisy_runs
 from asic.fuzz.outcome import Outcome
 from asic.options import CompileOptions
+from asic.reading import Source, read_model
 from asic.target import Target
 from asic.verification import arithmetic, verify
 
