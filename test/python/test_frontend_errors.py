@@ -44,7 +44,7 @@ def test_args_of_wrong_shape() -> None:
 
 
 def test_unknown_file(tmp_path: Path) -> None:
-    refuse("expected a .pt2 file, got model.bin", tmp_path / "model.bin")
+    refuse("got model.bin", tmp_path / "model.bin")
     refuse("got no file at", tmp_path / "model.pt2")
 
 

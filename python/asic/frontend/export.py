@@ -152,7 +152,9 @@ def quiet() -> Iterator[None]:
 
 def _load(path: Path) -> ExportedProgram:
     if path.suffix != ".pt2":
-        raise error(f"expected a .pt2, .onnx or .mlir file, got {path.name}; save the model with torch.export.save")
+        raise error(
+            f"expected a .pt2, .onnx or .mlir file, got {path.name}; save the model with torch.export.save"
+        )
     if not path.is_file():
         raise error(f"expected a .pt2 file, got no file at {path}")
     try:
