@@ -44,7 +44,7 @@ def decoder(config: DecoderConfig) -> tuple[nn.Module, tuple[Any, ...]]:
 
 def on_meta(config: DecoderConfig) -> tuple[nn.Module, tuple[Any, ...]]:
     """The same without weights; caches and tables, which no checkpoint holds, are real."""
-    small = Decoder(DecoderConfig(1, config.width, config.heads, length=config.length))
+    small = Decoder(DecoderConfig(1, config.size, 1, 1, 8, 8, config.length))
     with torch.device("meta"):
         model, args = decoder(config)
     model.cosine, model.sine = small.cosine, small.sine
@@ -110,7 +110,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             rows.append(row)
             print(
                 f"{name:14} {row['parameters'] / 1e6:9.1f} M {row['seconds']:8.1f} "
-                f"{row['cpu_seconds']:6.1f} {row['peak_rss_gib']:6.2f} {row['text_mib']:9.2f}"
+                f"{row['cpu_seconds']:6.1f} {row['peak_rss_gib']:6.2f} {row['text_mib']:9.2f}",
+                flush=True,
             )
     if options.json:
         result = {"runs": rows, "versions": versions(), "machine": machine()}
