@@ -4,6 +4,7 @@
 #include "passes/Support/Target.h"
 #include "passes/partition/Legality.h"
 #include "passes/partition/Partition.h"
+#include "passes/partition/Placement.h"
 #include "target/Cost.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -15,14 +16,6 @@ using ::asic::TargetModel;
 namespace mlir::asic {
 
 namespace {
-
-uint64_t bytesOf(Type type) {
-  auto tensor = dyn_cast<RankedTensorType>(type);
-  if (!tensor || !tensor.hasStaticShape())
-    return 0;
-  return llvm::divideCeil(
-      tensor.getNumElements() * tensor.getElementTypeBitWidth(), 8);
-}
 
 /// The mode of the target that `op` uses, null when it has none.
 const TargetModel::MxuMode *modeOf(linalg::GenericOp op,
@@ -70,14 +63,14 @@ NetworkWork measureWork(ModuleOp module, const TargetModel &target) {
       continue;
     work.macs += countMacs(func);
     for (Type type : func.getArgumentTypes())
-      work.ioBytes += bytesOf(type);
+      work.ioBytes += tensorBytes(type);
     for (Type type : func.getResultTypes())
-      work.ioBytes += bytesOf(type);
+      work.ioBytes += tensorBytes(type);
     func.walk([&](Operation *op) {
       if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
         auto splat = dyn_cast<SplatElementsAttr>(constant.getValue());
         if (!splat && constants.insert(constant.getValue()).second)
-          work.weightsBytes += bytesOf(constant.getType());
+          work.weightsBytes += tensorBytes(constant.getType());
       } else if (auto generic = dyn_cast<linalg::GenericOp>(op)) {
         if (isContraction(generic))
           macs[modeOf(generic, target)] += pointsOf(generic);

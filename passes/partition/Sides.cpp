@@ -12,7 +12,11 @@ using namespace mlir::asic;
 
 /// True for an op whose value is a result of @main.
 static bool isReturned(Operation *op) {
-  return llvm::any_of(op->getUsers(), llvm::IsaPred<func::ReturnOp>);
+  // Not by its users: a constant may have as many as the network has ops.
+  Operation *last = op->getBlock()->getTerminator();
+  return isa<func::ReturnOp>(last) &&
+         llvm::any_of(last->getOperands(),
+                      [&](Value value) { return value.getDefiningOp() == op; });
 }
 
 bool mlir::asic::isShared(Operation *op) {

@@ -15,6 +15,7 @@ from asic.sizes import Dimensions, Hidden
 from asic.structure import Structure
 
 if TYPE_CHECKING:
+    from torch.export import ExportedProgram
     from torch.fx import GraphModule
 
     from asic.compiled import Compiled
@@ -53,6 +54,7 @@ def compile_dynamic(
     Raises:
         CompileError: the model, its dimensions or the buckets do not fit.
     """
+    from asic.compiler import Source
     from asic.frontend.dynamic import declared, dimensions, flat_module
     from asic.frontend.export import capture
     from asic.frontend.importer import is_normalized
@@ -107,7 +109,14 @@ def compile_dynamic(
         buckets=buckets,
         structure=structure,
         host=host,
+        # What `verify` compares with.
+        source=Source("", {}, program=program) if _has_codes(program) else None,
     )
+
+
+def _has_codes(program: ExportedProgram) -> bool:
+    """Whether activations are quantised."""
+    return any("quantized_decomposed.quantize" in str(n.target) for n in program.graph.nodes)
 
 
 def _renamed(after: Dimensions | None, before: Dimensions) -> Dimensions:
