@@ -54,12 +54,12 @@ def compile_dynamic(
     Raises:
         CompileError: the model, its dimensions or the buckets do not fit.
     """
-    from asic.compiler import Source
     from asic.frontend.dynamic import declared, dimensions, flat_module
     from asic.frontend.export import capture
     from asic.frontend.importer import is_normalized
     from asic.frontend.padding import insert_masks
     from asic.frontend.state import check_writes, functional
+    from asic.reading import Source
 
     program, args, kwargs = capture(model, args, kwargs, dynamic_shapes)
     found = dimensions(program, dynamic_shapes)
