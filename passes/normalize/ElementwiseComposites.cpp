@@ -249,6 +249,28 @@ static std::string copySign(Composite &composite, TensorBuilder &b) {
   return apply(composite, b, {"other"}, {withSign});
 }
 
+/// Whether the sign is minus: also that of -0 and of NaN.
+static std::string signBit(Composite &composite, TensorBuilder &b) {
+  Value self = composite.operand("self");
+  if (!self || !composite.resultType(0))
+    return "expected a tensor";
+  auto body = [&](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
+    Value x = args[0];
+    Value zero = arith::ConstantOp::create(b, b.getZeroAttr(x.getType()));
+    if (!isa<FloatType>(x.getType())) {
+      bool isUnsigned = composite.isUnsigned() || x.getType().isInteger(1);
+      return arith::CmpIOp::create(
+          b, isUnsigned ? arith::CmpIPredicate::ult : arith::CmpIPredicate::slt,
+          x, zero);
+    }
+    Value one = arith::ConstantOp::create(b, b.getFloatAttr(x.getType(), 1));
+    Value sign = math::CopySignOp::create(b, one, x);
+    return arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, sign, zero);
+  };
+  composite.replaceResult(0, b.elementwise(self, b.getI1Type(), body));
+  return {};
+}
+
 //===----------------------------------------------------------------------===//
 // Triangles
 //===----------------------------------------------------------------------===//
@@ -292,6 +314,7 @@ void mlir::asic::addElementwiseDecompositions(
   table["aten.maximum"] = maximum;
   table["aten.minimum"] = minimum;
   table["aten.remainder"] = remainder;
+  table["aten.signbit"] = signBit;
   table["aten.tril"] = triangle</*isLower=*/true>;
   table["aten.triu"] = triangle</*isLower=*/false>;
 }

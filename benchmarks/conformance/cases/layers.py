@@ -43,7 +43,7 @@ conv("transposed 3-d", nn.ConvTranspose3d(3, 4, 2, 2), VOLUME)
 add("max_pool1d", lambda x: F.max_pool1d(x, 3, 2, 1), SIGNAL, ulp=0)
 add("max_pool2d", lambda x: F.max_pool2d(x, 3, 2, 1), PLANE, ulp=0)
 add("max_pool2d", lambda x: F.max_pool2d(x, 2, ceil_mode=True), PLANE, variant="ceil_mode", ulp=0)
-add("max_pool2d", lambda x: F.max_pool2d(x, 3, 1, 2, 2), PLANE, variant="dilated", ulp=0)
+add("max_pool2d", lambda x: F.max_pool2d(x, 3, 1, 1, 2), PLANE, variant="dilated", ulp=0)
 add("max_pool2d_with_indices", lambda x: F.max_pool2d(x, 3, 2, 1, return_indices=True), PLANE, dtypes=HALVES, ulp=0)  # fmt: skip
 add("max_pool3d", lambda x: F.max_pool3d(x, 2), VOLUME, ulp=0)
 add("avg_pool1d", lambda x: F.avg_pool1d(x, 3, 2, 1), SIGNAL, ulp=4)

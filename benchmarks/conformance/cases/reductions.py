@@ -58,12 +58,13 @@ add("cummin", lambda x: tuple(torch.cummin(x, 1)), TIES, dtypes=SMALL, ulp=0)
 add("diff", lambda x: torch.diff(x), X, dtypes=(*FLOATS, torch.int32), ulp=0)
 
 # Sorting.
-add("sort", lambda x: tuple(torch.sort(x, 1, stable=True)), TIES, dtypes=SMALL, ulp=0)
-add("sort", lambda x: tuple(torch.sort(x, 1, descending=True, stable=True)), TIES, variant="descending", dtypes=SMALL, ulp=0)  # fmt: skip
-add("argsort", lambda x: torch.argsort(x, 0, stable=True), TIES, dtypes=SMALL, ulp=0)
+add("sort", lambda x: tuple(torch.sort(x, dim=1, stable=True)), TIES, dtypes=SMALL, ulp=0)
+add("sort", lambda x: tuple(torch.sort(x, dim=1, descending=True, stable=True)), TIES, variant="descending", dtypes=SMALL, ulp=0)  # fmt: skip
+add("argsort", lambda x: torch.argsort(x, dim=0, stable=True), TIES, dtypes=SMALL, ulp=0)
 add("topk", lambda x: tuple(torch.topk(x, 4, 1)), X, dtypes=(torch.float32,), ulp=0)
 add("topk", lambda x: torch.topk(x, 4, 1, largest=False).values, TIES, variant="smallest", dtypes=SMALL, ulp=0)  # fmt: skip
 add("topk", lambda x: tuple(torch.topk(x, 40, 0)), Random((600, 2)), variant="many", dtypes=(torch.float32,), ulp=0)  # fmt: skip
+add("sort", lambda x: tuple(torch.sort(x, dim=0, stable=True)), Random((300, 3), -9, 9), variant="many", dtypes=(*FLOATS, *INTEGERS), ulp=0)  # fmt: skip
 add("kthvalue", lambda x: torch.kthvalue(x, 3, 1).values, TIES, dtypes=SMALL, ulp=0)
 add("median", lambda x: torch.median(x, 1).values, TIES, dtypes=SMALL, ulp=0)
 add("searchsorted", torch.searchsorted, torch.arange(-4, 5, 2.0), X, dtypes=(torch.float32,), ulp=0)

@@ -40,6 +40,26 @@ def _product(x: Tensor, exponent: Any) -> Tensor:
     return result.clone() if exponent == 1 else result
 
 
+def _multiply(x: Tensor, y: Any) -> Tensor:
+    """Products of narrow integers and a number, with the number in their type."""
+    narrow = (torch.int8, torch.uint8, torch.int16)
+    if isinstance(y, Tensor) or x.dtype not in narrow:
+        return NotImplemented  # type: ignore[no-any-return]
+    if isinstance(y, float):
+        return x.float() * y
+    return x * torch.full((), int(y), dtype=x.dtype, device=x.device)
+
+
+def _round(x: Tensor, *, decimals: int) -> Tensor:
+    """Rounds in f32 also where the element type is narrower."""
+    if not decimals:
+        return torch.round(x)
+    power = 10.0 ** abs(decimals)
+    wide = x.float()
+    wide = torch.round(wide * power) / power if decimals > 0 else torch.round(wide / power) * power
+    return wide.to(x.dtype)
+
+
 def _hypot(x: Tensor, y: Tensor) -> Tensor:
     """Scaled by the larger side, so that squares neither overflow nor vanish."""
     x, y = x.abs(), y.abs()
@@ -109,8 +129,11 @@ def arithmetic() -> dict[Any, Callable[..., Any]]:
         aten.hardtanh.default: _hardtanh,
         aten.hypot.default: _hypot,
         aten.isfinite.default: _isfinite,
+        aten.mul.Scalar: _multiply,
+        aten.mul.Tensor: _multiply,
         aten.mv.default: _mv,
         aten.pow.Tensor_Scalar: _product,
         aten.relu6.default: _relu6,
+        aten.round.decimals: _round,
         aten.square.default: lambda x: x * x,
     }

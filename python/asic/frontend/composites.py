@@ -66,6 +66,7 @@ COMPOSITES: frozenset[str] = frozenset(
         "aten.scatter_add",
         "aten.scatter_reduce",
         "aten.searchsorted.Tensor",
+        "aten.signbit",
         "aten.silu",
         "aten.sort",
         "aten.topk",

@@ -52,7 +52,7 @@ def rewrites() -> dict[Any, Callable[..., Any]]:
         aten.adaptive_avg_pool2d.default: 2,
         aten.adaptive_max_pool2d.default: 2,
     }
-    averages = {aten.avg_pool2d.default: 2, aten.avg_pool3d.default: 3}
+    averages = {aten.avg_pool1d.default: 1, aten.avg_pool2d.default: 2, aten.avg_pool3d.default: 3}
     return {
         aten.constant_pad_nd.default: _pad,
         **{op: _batched(op, rank) for op, rank in pools.items()},

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Cases of the conformance list against eager PyTorch; ASIC_CONFORMANCE=all takes all of them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks.conformance.case import Case, Family, Random, error
+from benchmarks.conformance.cases import FAMILIES
+from benchmarks.conformance.check import CRASH, WRONG, Outcome, run
+from benchmarks.conformance.page import write_page
+
+EVERYTHING = [(case, d) for family in FAMILIES for case in family.cases for d in case.dtypes]
+
+#: Crashes and wrong values that were found, and forms that only one case reaches.
+CHOSEN = {
+    ("aten.mul scalar", torch.int8),
+    ("aten.maximum NaN", torch.float32),
+    ("aten.clamp NaN", torch.float32),
+    ("aten.div floor", torch.int64),
+    ("aten.fmod scalar", torch.float32),
+    ("aten.argmax NaN", torch.float32),
+    ("aten.cumsum", torch.uint8),
+    ("aten.logcumsumexp", torch.float32),
+    ("aten.sort descending", torch.bfloat16),
+    ("aten.sort many", torch.float32),
+    ("aten.sort many", torch.int64),
+    ("aten.topk many", torch.float32),
+    ("aten.median", torch.float32),
+    ("aten.index_copy one row", torch.float32),
+    ("aten.index_put", torch.int64),
+    ("aten.index_put accumulate", torch.float32),
+    ("aten.scatter_reduce mean", torch.int32),
+    ("aten.flip two dimensions", torch.float32),
+    ("aten.pad reflect", torch.float32),
+    ("aten.col2im overlap", torch.float32),
+    ("aten.adaptive_max_pool1d", torch.float32),
+    ("aten.avg_pool2d padding not counted", torch.float32),
+    ("aten.upsample_bilinear2d factor 2", torch.bfloat16),
+    ("aten.upsample_bicubic2d factor 2, corners", torch.float32),
+    ("aten.upsample_nearest2d factor 2.3", torch.float32),
+    ("aten.grid_sampler_2d bilinear, reflection", torch.float32),
+    ("aten.grid_sampler_3d", torch.float32),
+}
+
+
+def subset() -> list[tuple[Case, torch.dtype]]:
+    if os.environ.get("ASIC_CONFORMANCE") == "all":
+        return EVERYTHING
+    return [(case, dtype) for case, dtype in EVERYTHING if (case.name, dtype) in CHOSEN]
+
+
+def test_the_chosen_cases_exist() -> None:
+    assert {(case.name, dtype) for case, dtype in EVERYTHING} >= CHOSEN
+
+
+@pytest.mark.parametrize(
+    ("case", "dtype"), subset(), ids=lambda v: v.name if isinstance(v, Case) else str(v)[6:]
+)
+def test_case(case: Case, dtype: torch.dtype) -> None:
+    outcomes = run(case, dtype, ("cpu", "edge-tx1"))
+    assert len(outcomes) == 2
+    for outcome in outcomes:
+        assert outcome.is_good, outcome
+
+
+def test_no_two_cases_have_one_name() -> None:
+    names = [case.name for family in FAMILIES for case in family.cases]
+    assert len(names) == len(set(names))
+
+
+def test_error_is_in_units_of_the_last_place() -> None:
+    want = torch.tensor([1.0, 8.0])
+    assert error(want, want) == 0
+    assert error(torch.tensor([1.0 + 2**-23, 8.0]), want) == 1
+    assert error(torch.tensor([1.0, float("nan")]), want) == float("inf")
+    assert error(want.double(), want) == float("inf")
+    # As near to the exact value as eager PyTorch is wrong.
+    assert error(torch.tensor([1.0, 9.0]), want, torch.tensor([1.0, 9.0])) == 0
+
+
+def test_page_says_what_happened() -> None:
+    family = Family("Few")
+    family.add("relu", torch.relu, Random((4,)))
+    outcomes = [
+        Outcome("aten.relu", "float32", "edge-tx1", "accelerator", 0.0),
+        Outcome("aten.relu", "bfloat16", "edge-tx1", WRONG, 3.0),
+        Outcome("aten.relu", "float16", "edge-tx1", CRASH),
+    ]
+    page = write_page([family], outcomes)
+    assert "| `relu` | A f32; wrong bf16 (3); crash f16 |" in page
+    assert "| `edge-tx1` | 1 | 0 | 0 | 2 |" in page
+
+
+def test_the_page_of_the_documentation_has_every_case() -> None:
+    page = Path(__file__).parents[2] / "docs" / "conformance.md"
+    text = page.read_text(encoding="utf-8")
+    missing = [
+        case.name
+        for family in FAMILIES
+        for case in family.cases
+        if f"| {f'`{case.op[5:]}` {case.variant}'.strip()} |" not in text
+    ]
+    assert not missing, "run python -m benchmarks.conformance --markdown docs/conformance.md"

@@ -1,0 +1,65 @@
+// RUN: asic-opt %s --asic-convert-composites | FileCheck %s
+
+// The sign of -0 and of NaN counts, which no comparison sees.
+// CHECK-LABEL: func.func @signbit
+// CHECK: math.copysign
+// CHECK: arith.cmpf olt
+func.func @signbit(%x: tensor<4xf32>) -> tensor<4xi1> {
+  %y = call @asic.signbit(%x) : (tensor<4xf32>) -> tensor<4xi1>
+  return %y : tensor<4xi1>
+}
+
+// Extremes and clamps keep NaN; operands broadcast.
+// CHECK-LABEL: func.func @maximum
+// CHECK: ins(%arg0, %arg1 : tensor<2x4xf32>, tensor<4xf32>)
+// CHECK: arith.maximumf
+func.func @maximum(%x: tensor<2x4xf32>, %y: tensor<4xf32>) -> tensor<2x4xf32> {
+  %z = call @asic.maximum(%x, %y)
+      : (tensor<2x4xf32>, tensor<4xf32>) -> tensor<2x4xf32>
+  return %z : tensor<2x4xf32>
+}
+
+// CHECK-LABEL: func.func @clamp
+// CHECK: arith.maximumf
+// CHECK: arith.minimumf
+func.func @clamp(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %y = call @asic.clamp(%x) : (tensor<4xf32>) -> tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+
+// By a power of two the quotient is exact, and no remainder is needed.
+// CHECK-LABEL: func.func @floor_divide_by_two
+// CHECK-NOT: arith.remf
+// CHECK: math.floor
+func.func @floor_divide_by_two(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %y = call @asic.floor_divide(%x) : (tensor<4xf32>) -> tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+
+// Integers are divided as integers.
+// CHECK-LABEL: func.func @divide_integers
+// CHECK: arith.remsi
+// CHECK: arith.divsi
+func.func @divide_integers(%x: tensor<4xi64>, %y: tensor<4xi64>)
+    -> tensor<4xi64> {
+  %z = call @asic.div(%x, %y) : (tensor<4xi64>, tensor<4xi64>) -> tensor<4xi64>
+  return %z : tensor<4xi64>
+}
+
+func.func private @asic.signbit(tensor<4xf32>) -> tensor<4xi1>
+  attributes {asic.op = "aten.signbit.default", asic.operands = ["self"],
+              asic.results = [0]}
+func.func private @asic.maximum(tensor<2x4xf32>, tensor<4xf32>)
+    -> tensor<2x4xf32>
+  attributes {asic.op = "aten.maximum.default",
+              asic.operands = ["self", "other"], asic.results = [0]}
+func.func private @asic.clamp(tensor<4xf32>) -> tensor<4xf32>
+  attributes {asic.op = "aten.clamp.default", asic.operands = ["self"],
+              asic.results = [0], asic.min = -1.0 : f64, asic.max = 2 : i64}
+func.func private @asic.floor_divide(tensor<4xf32>) -> tensor<4xf32>
+  attributes {asic.op = "aten.floor_divide.default", asic.operands = ["self"],
+              asic.results = [0], asic.other = 2 : i64}
+func.func private @asic.div(tensor<4xi64>, tensor<4xi64>) -> tensor<4xi64>
+  attributes {asic.op = "aten.div.Tensor_mode",
+              asic.operands = ["self", "other"], asic.results = [0],
+              asic.rounding_mode = "floor"}
