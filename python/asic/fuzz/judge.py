@@ -213,7 +213,7 @@ def _verify(compiled: Compiled, data: list[Any], wanted: list[Tensor], target: s
     off, and what follows is as sensitive as it is.
     """
     with contextlib.redirect_stdout(io.StringIO()):
-        if arithmetic(compiled, data[0]) == "integer":
+        if arithmetic(compiled, (tuple(data[0]), {})) == "integer":
             outcome = verify(compiled, data)
         else:
             scale = max((_magnitude(want) for want in wanted), default=0.0)
