@@ -92,6 +92,14 @@ func.func @resource(%v: tensor<2x4xf32>) -> tensor<2x4xf32> {
   return %r : tensor<2x4xf32>
 }
 
+// Bits are packed eight to a byte, bytes are not.
+// CHECK-LABEL: func.func @mixed
+// CHECK: arith.constant dense<[1, 0, 0, 1, 1, 0, 1, 0, 1]> : tensor<9xi8>
+func.func @mixed() -> tensor<9xi1> {
+  %c = arith.constant dense<[true, false, false, true, true, false, true, false, true]> : tensor<9xi1>
+  return %c : tensor<9xi1>
+}
+
 {-#
   dialect_resources: {
     builtin: {
