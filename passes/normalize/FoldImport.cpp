@@ -113,6 +113,53 @@ struct RoundConstant : OpRewritePattern<arith::TruncFOp> {
   }
 };
 
+/// A small constant that is widened is a wider constant: biases of 16-bit
+/// floats are known in the type that sums are made in.
+struct WidenConstant : OpRewritePattern<linalg::GenericOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  /// Largest constant that may double its bytes.
+  static constexpr int64_t kMaxElements = 65536;
+
+  LogicalResult matchAndRewrite(linalg::GenericOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!op.hasPureTensorSemantics() || !isParallel(op) ||
+        op.getNumDpsInputs() != 1 || op.getNumResults() != 1)
+      return failure();
+    Value yielded = op.getBody()->getTerminator()->getOperand(0);
+    auto extend = yielded.getDefiningOp<arith::ExtFOp>();
+    ElementsAttr constant = getConstant(op.getDpsInputs().front());
+    if (!extend || !constant || !extend.getType().isF32() ||
+        extend.getIn() != op.getBody()->getArgument(0) ||
+        constant.getNumElements() > kMaxElements)
+      return failure();
+    std::optional<SmallVector<double>> values = readReals(constant);
+    if (!values)
+      return failure();
+    TensorBuilder b(op.getLoc(), rewriter);
+    auto type = RankedTensorType::get(
+        cast<ShapedType>(constant.getType()).getShape(), b.getF32Type());
+    TypedAttr wide =
+        makeConstant(type, (getResourceName(constant) + ".f32").str(),
+                     [&](MutableArrayRef<char> bytes) {
+                       for (auto [index, value] : llvm::enumerate(*values)) {
+                         float number = value;
+                         std::memcpy(bytes.data() + 4 * index, &number, 4);
+                       }
+                     });
+    Value result = arith::ConstantOp::create(b, wide);
+    if (!op.getIndexingMapsArray().front().isIdentity())
+      result = b.generic({result}, op.getDpsInits().front(),
+                         op.getIndexingMapsArray(),
+                         [](ImplicitLocOpBuilder &, ValueRange args) -> Value {
+                           return args[0];
+                         })
+                   .getResult(0);
+    rewriter.replaceOp(op, result);
+    return success();
+  }
+};
+
 /// A comparison with a scalar is one in the tensor's type, as in PyTorch.
 struct NarrowComparison : OpRewritePattern<arith::CmpFOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -221,9 +268,9 @@ struct FoldImportPass : mlir::asic::impl::FoldImportPassBase<FoldImportPass> {
 
     MLIRContext *context = &getContext();
     RewritePatternSet patterns(context);
-    patterns.add<FoldScalarInputs, FoldUnitMapResults, RoundConstant,
-                 NarrowComparison, ExpandPower, ExpandLog1p, ExpandExpM1>(
-        context);
+    patterns
+        .add<FoldScalarInputs, FoldUnitMapResults, RoundConstant, WidenConstant,
+             NarrowComparison, ExpandPower, ExpandLog1p, ExpandExpM1>(context);
     populateConstantGenericPatterns(patterns);
     populateExpandMathPatterns(patterns);
     linalg::populateEraseUnusedOperandsAndResultsPatterns(patterns);

@@ -40,6 +40,17 @@ def _batched(op: Any, rank: int, otherwise: Callable[..., Any] | None = None) ->
     return pooled
 
 
+def _where(condition: Tensor, x: Tensor, y: Tensor) -> Any:
+    """A choice between a value and itself, which torch-mlir forgets to broadcast."""
+    if x is not y:
+        return NotImplemented
+    return torch.broadcast_tensors(condition, x)[1].clone()
+
+
+def _leaky_relu(x: Tensor, negative_slope: float = 0.01) -> Tensor:
+    return torch.where(x > 0, x, x * negative_slope)
+
+
 def rewrites() -> dict[Any, Callable[..., Any]]:
     """The decomposition table of this file."""
     pools = {
@@ -55,6 +66,8 @@ def rewrites() -> dict[Any, Callable[..., Any]]:
     averages = {aten.avg_pool1d.default: 1, aten.avg_pool2d.default: 2, aten.avg_pool3d.default: 3}
     return {
         aten.constant_pad_nd.default: _pad,
+        aten.leaky_relu.default: _leaky_relu,
+        aten.where.self: _where,
         **{op: _batched(op, rank) for op, rank in pools.items()},
         **{op: _batched(op, rank, in_float32(op)) for op, rank in averages.items()},
     }

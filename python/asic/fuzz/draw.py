@@ -98,6 +98,7 @@ def draw(seed: int, *, quantised: bool = False, names: Collection[str] = ()) -> 
     """
     torch.set_num_threads(1)
     g = Generator(seed)
+    g.quantised = quantised
     if not quantised:
         kinds = [torch.float32] * 8 + [torch.bfloat16, torch.float16]
         g.dtype = g.choice(kinds)

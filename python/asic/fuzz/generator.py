@@ -51,6 +51,7 @@ class Generator:
         self.values: dict[str, Tensor] = {}
         self.used: set[str] = set()
         self.dtype = torch.float32
+        self.quantised = False
         self._inputs: list[Input] = []
         self._layers: list[Layer] = []
         self._statements: list[Statement] = []

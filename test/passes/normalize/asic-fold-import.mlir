@@ -79,3 +79,22 @@ func.func @library(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
   } -> tensor<4x8xf32>
   return %y : tensor<4x8xf32>
 }
+
+// A bias of 16-bit floats is widened now, and broadcast then.
+// CHECK-LABEL: func.func @widened_bias
+// CHECK: %[[BIAS:.*]] = arith.constant dense<[5.000000e-01, -2.000000e+00]> : tensor<2xf32>
+// CHECK: linalg.generic {{.*}} ins(%[[BIAS]] : tensor<2xf32>)
+// CHECK-NOT: arith.extf
+// CHECK: return
+func.func @widened_bias() -> tensor<3x2xf32> {
+  %bias = arith.constant dense<[0.5, -2.0]> : tensor<2xbf16>
+  %e = tensor.empty() : tensor<3x2xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d1)>, affine_map<(d0, d1) -> (d0, d1)>],
+                       iterator_types = ["parallel", "parallel"]}
+      ins(%bias : tensor<2xbf16>) outs(%e : tensor<3x2xf32>) {
+  ^bb0(%a: bf16, %o: f32):
+    %0 = arith.extf %a : bf16 to f32
+    linalg.yield %0 : f32
+  } -> tensor<3x2xf32>
+  return %r : tensor<3x2xf32>
+}

@@ -74,7 +74,11 @@ _FUNCTIONS = (
 
 @op(12)
 def activation(g: Generator) -> None:
-    g.emit(g.choice(_ACTIVATIONS).format(g.pick(_is_float)))
+    x = g.pick(_is_float)
+    text = g.choice(_ACTIVATIONS)
+    if "gelu" in text and not bool(torch.isfinite(g[x]).all()):
+        raise NoFit  # PyTorch gives NaN for +inf.
+    g.emit(text.format(x))
 
 
 @op(8)

@@ -87,12 +87,21 @@ def softmax(g: Generator) -> None:
     )
 
 
+def _has_ties(g: Generator, tensor: Tensor, dim: int) -> bool:
+    """Whether equal values leave the indices of an order open; quantised ones always may."""
+    ordered = tensor.sort(dim)[0]
+    extent = tensor.shape[dim]
+    again = ordered.narrow(dim, 1, extent - 1) == ordered.narrow(dim, 0, extent - 1)
+    return g.quantised or bool(again.any())
+
+
 @op(1)
 def extremum(g: Generator) -> None:
     x = g.pick(lambda t: _ranked(t) and t.dtype != torch.bool)
     dim = g.integer(0, g[x].dim() - 1)
-    form = g.integer(0, 1)
-    if form == 0:
+    if _has_ties(g, g[x], dim):
+        g.emit(f"{x}.a{g.choice(['max', 'min'])}({dim}{_keep(g)})")
+    elif g.chance(0.5):
         g.emit(f"{x}.{g.choice(['argmax', 'argmin'])}({dim}{_keep(g)})")
     else:
         g.emit(f"torch.{g.choice(['max', 'min'])}({x}, {dim}{_keep(g)})", 2)
@@ -114,7 +123,9 @@ def scan(g: Generator) -> None:
 def topk(g: Generator) -> None:
     x = g.pick(lambda t: _ranked(t) and t.is_floating_point() and t.shape[-1] >= 2)
     k = g.integer(1, g[x].shape[-1])
-    if g.chance(0.7):
+    if _has_ties(g, g[x], -1):
+        g.emit(g.choice([f"{x}.topk({k})[0]", f"{x}.sort()[0]"]))
+    elif g.chance(0.7):
         g.emit(f"{x}.topk({k})", 2)
     else:
         g.emit(f"torch.sort({x}, descending={g.chance(0.5)})", 2)

@@ -1,0 +1,39 @@
+"""Floor division of integers went through float64."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+def normal(seed, *shape):
+    """Values from the normal distribution, the same ones every time."""
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def uniform(seed, low, high, *shape):
+    """Values of [low, high)."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(shape, generator=generator) * (high - low) + low
+
+
+def integers(seed, low, high, *shape):
+    """Integers of [low, high), int64."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(low, high, shape, generator=generator)
+
+TARGET = 'edge-tx1'
+QUANTIZE = ''
+
+
+class Model(nn.Module):
+    def forward(self, x0, x1):
+        v0 = x0 // 3 + x0 // -2 + x0 // (x0 * x0 + 1) + torch.div(x0, x1, rounding_mode='floor')
+        return v0
+
+
+def make():
+    model = Model().eval()
+    return model, (
+        integers(1, -20, 20, 4, 5),
+        integers(2, 1, 5, 4, 5),
+    )
