@@ -44,7 +44,7 @@ def _where(condition: Tensor, x: Tensor, y: Tensor) -> Any:
     """A choice between a value and itself, which torch-mlir forgets to broadcast."""
     if x is not y:
         return NotImplemented
-    return torch.broadcast_tensors(condition, x)[1].clone()
+    return torch.broadcast_tensors(condition, x)[1].clone()  # type: ignore[no-untyped-call]
 
 
 def _leaky_relu(x: Tensor, negative_slope: float = 0.01) -> Tensor:
