@@ -71,7 +71,7 @@ class Compiled:
         self.inputs = inputs
         self.outputs = outputs
         self.facts = facts
-        self.state = state or State((), (), {})
+        self._state = state or State((), (), {})
         self.structure = structure
         self.steps = steps
         self.results = results
@@ -160,6 +160,11 @@ class Compiled:
             raise CompileError(str(problem), phase="host") from problem
 
     @property
+    def state(self) -> State:
+        """The buffers that the model writes; assign to its items, or `update` it."""
+        return self._state
+
+    @property
     def input_names(self) -> tuple[str, ...]:
         """Names of the inputs, as `asic-run --input` takes them."""
         return tuple(spec.name for spec in self.inputs)
@@ -236,7 +241,12 @@ class Compiled:
                 for number, array in zip(self.results[count:], results[count:], strict=True)
             ]
         )
-        return results[:count]
+        # Nor is the state's the caller's, where an output is the state as it was.
+        state = range(len(self.inputs), arguments)
+        return [
+            array.copy() if number in state else array
+            for number, array in zip(self.results[:count], results[:count], strict=True)
+        ]
 
     def _expect_complete(self) -> None:
         if not self._complete:

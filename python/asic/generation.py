@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,7 +28,7 @@ def generate(
     Args:
         decode: called with tokens int64 (1, 1) and position int64 (1,), gives logits
             (1, 1, vocabulary), or (1, vocabulary); keeps keys and values as state.
-        prompt: token numbers, at least one.
+        prompt: token numbers, at least one; also an array or a tensor, (n,) or (1, n).
         max_new_tokens: how many tokens to add at most.
         prefill: called with tokens int64 (1, n), fills the cache from its beginning; its state
             has the paths of decode's. It takes as much of the prompt as it can, all but the
@@ -43,7 +43,8 @@ def generate(
     Raises:
         ProgramError: the prompt is empty or too long, or the models do not fit.
     """
-    tokens = [int(token) for token in prompt]
+    _check_inputs(decode)
+    tokens = _tokens(prompt)
     limit = _length(decode) if length is None else length
     if not tokens:
         raise ProgramError("expected a prompt of at least one token, got none")
@@ -65,6 +66,29 @@ def generate(
             if made[-1] in stop:
                 break
     return made
+
+
+def _check_inputs(decode: Compiled) -> None:
+    found = [(spec.dtype, tuple(spec.shape)) for spec in decode.inputs]
+    if found != [("int64", (1, 1)), ("int64", (1,))]:
+        listed = ", ".join(f"{spec.name} {spec.dtype}{list(spec.shape)}" for spec in decode.inputs)
+        raise ProgramError(
+            "expected a model of one token, called with tokens int64[1, 1] and position int64[1], "
+            f"got one called with {listed or 'nothing'}; write forward(token, position)"
+        )
+
+
+def _tokens(prompt: Any) -> list[int]:
+    """The numbers of a prompt: a sequence, or an array or tensor (n,) or (1, n)."""
+    array = np.asarray(prompt)
+    if array.ndim == 2 and array.shape[0] == 1:
+        array = array[0]
+    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
+        raise ProgramError(
+            "expected a prompt of token numbers, a list or integers of shape (n,) or (1, n), got "
+            f"{array.dtype}{list(array.shape)}; pass one prompt, as the tokenizer's numbers"
+        )
+    return [int(token) for token in array]
 
 
 def _length(decode: Compiled) -> int:

@@ -118,14 +118,30 @@ def test_int8_weights_and_this_computer(trained: Decoder) -> None:
     assert small.generate(encode(prompt), NEW) == expected(trained, prompt)
 
 
+class Bare(torch.nn.Module):
+    def forward(self, token: torch.Tensor, position: torch.Tensor) -> torch.Tensor:
+        return (token + position).float()
+
+
 def test_what_does_not_fit(compiled: asic.Compiled) -> None:
     with pytest.raises(ProgramError, match="at least one token"):
         compiled.generate([], 3)
     with pytest.raises(ProgramError, match="expected at most 65 tokens"):
         compiled.generate([1] * 60, 6)
     linear = asic.compile(torch.nn.Linear(3, 3).eval(), (torch.zeros(1, 3),), target="cpu")
-    with pytest.raises(ProgramError, match="one without state"):
+    with pytest.raises(ProgramError, match=r"model of one token, .* got .*float32\[1, 3\]"):
         linear.generate([1], 1)
+    bare = asic.compile(
+        Bare(),
+        (torch.zeros(1, 1, dtype=torch.int64), torch.zeros(1, dtype=torch.int64)),
+        target="cpu",
+    )
+    with pytest.raises(ProgramError, match="one without state"):
+        bare.generate([1], 1)
+    with pytest.raises(ProgramError, match=r"token numbers, .* got int64\[2, 3\]"):
+        compiled.generate(torch.ones(2, 3, dtype=torch.int64), 1)
+    prompt = torch.tensor([[1, 2]])
+    assert compiled.generate(prompt, 2) == compiled.generate(prompt[0].tolist(), 2)
     with pytest.raises(ProgramError, match="expected a prefill model with the state"):
         compiled.generate([1, 2], 1, prefill=linear)
     full = compiled.generate([1] * 60, 5)

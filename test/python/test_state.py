@@ -208,6 +208,30 @@ def test_assign(summing: asic.Compiled) -> None:
         del summing.state["total"]
 
 
+def test_an_output_that_is_the_state_as_it_was() -> None:
+    class Last(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("last", torch.zeros(1, 4))
+
+        def forward(self, x: Tensor) -> Tensor:
+            last = self.last.clone()
+            self.last.copy_(x)
+            return last
+
+    compiled = asic.compile(Last().eval(), (torch.ones(1, 4),), target="cpu")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        compiled(torch.ones(1, 4)).add_(100)
+    compiled.reset_state()
+    assert (compiled.state["last"] == 0).all()
+
+
+def test_the_state_itself_is_not_replaced(summing: asic.Compiled) -> None:
+    with pytest.raises(AttributeError, match="state"):
+        summing.state = {}  # type: ignore[misc,assignment]
+
+
 def test_state_is_nobody_elses_memory(summing: asic.Compiled) -> None:
     given = np.zeros((2, 8), np.float32)
     summing.state["total"] = given
