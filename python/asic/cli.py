@@ -38,7 +38,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Compile a model for an accelerator that a file describes.",
     )
     parser.add_argument(
-        "model", help="file.py:factory (returns (model, args)), a .pt2, .onnx or .mlir file"
+        "model",
+        help="file.py:factory (returns (model, args) or (model, args, kwargs)), a .pt2, .onnx or .mlir file",
     )
     parser.add_argument("-o", "--output", type=Path, help="file to write; default: standard output")
     parser.add_argument("--target", default="edge-tx1", help="preset, target file, or cpu")
@@ -90,12 +91,13 @@ def _compile(options: argparse.Namespace) -> int:
         )
     if options.emit == "program" and options.output is None and not options.explain:
         raise CompileError("expected -o FILE for a program, got none", phase="options")
-    model, args = _model(options.model)
+    model, args, kwargs = _model(options.model)
     if options.shape:
         args = _examples(options.model, options.shape)
     compiled = asic.compile(
         model,
         args,
+        kwargs=kwargs,
         target=options.target,
         quantize=options.quantize,
         calibration=None if options.calibration is None else list(samples(options.calibration)),
@@ -155,11 +157,11 @@ def _examples(model: str, shapes: list[str]) -> tuple[Any, ...]:
     return made
 
 
-def _model(text: str) -> tuple[Any, Any]:
-    """The model and its example inputs that `text` names."""
+def _model(text: str) -> tuple[Any, Any, dict[str, Any] | None]:
+    """The model and its example inputs, by place and by name, that `text` names."""
     file, colon, factory = text.rpartition(":")
     if not colon or not file.endswith(".py"):
-        return text, None
+        return text, None, None
     path = Path(file)
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if not path.is_file() or spec is None or spec.loader is None:
@@ -173,15 +175,21 @@ def _model(text: str) -> tuple[Any, Any]:
             phase="import",
         )
     made = _run(getattr(module, factory), path)
-    if not isinstance(made, tuple) or len(made) != 2 or not isinstance(made[1], (tuple, list)):
+    parts = made if isinstance(made, tuple) else ()
+    if (
+        len(parts) not in (2, 3)
+        or not isinstance(parts[1], (tuple, list))
+        or not isinstance(parts[-1], (tuple, list) if len(parts) == 2 else dict)
+    ):
         found = type(made).__name__
         if isinstance(made, tuple):
             found = f"({', '.join(type(part).__name__ for part in made)})"
         raise CompileError(
-            f"expected '{factory}' to return (model, args) with a tuple of inputs, got {found}",
+            f"expected '{factory}' to return (model, args) or (model, args, kwargs) with a tuple "
+            f"and a dict of inputs, got {found}; write `return model, (x,)`",
             phase="import",
         )
-    return made[0], tuple(made[1])
+    return parts[0], tuple(parts[1]), parts[2] if len(parts) == 3 else None
 
 
 def _run(code: Callable[[], Any], path: Path) -> Any:
@@ -189,7 +197,8 @@ def _run(code: Callable[[], Any], path: Path) -> Any:
     try:
         return code()
     except Exception as problem:
-        frames = [f for f in traceback.extract_tb(problem.__traceback__) if f.filename == str(path)]
+        own = {str(path), str(path.absolute())}
+        frames = [f for f in traceback.extract_tb(problem.__traceback__) if f.filename in own]
         place = f"{path}:{frames[-1].lineno}" if frames else str(path)
         raise CompileError(
             f"{place}: {type(problem).__name__}: {problem}", phase="import"

@@ -7,6 +7,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -78,6 +79,8 @@ def compile(
             "expected the name of an accelerator or 'cpu', got "
             f"{target!r}; this version has no CUDA back end"
         )
+    if dynamic_shapes is not None:
+        _check_dynamic(model)
     machine = None if host_only else Target.resolve(target)
     with progress.shown(options.progress) as step:
         step("import")
@@ -155,6 +158,20 @@ def compile_source(
         start=now if start is None else start,
         complete=complete,
     )
+
+
+def _check_dynamic(model: Any) -> None:
+    """Models that bring their dimensions with them take no `dynamic_shapes`."""
+    found = remedy = ""
+    suffix = Path(model).suffix if isinstance(model, (str, os.PathLike)) else ""
+    if hasattr(model, "range_constraints") or suffix == ".pt2":
+        found, remedy = "an exported program", "pass dynamic_shapes to torch.export.export"
+    elif suffix == ".onnx":
+        found, remedy = "an ONNX file", "pass args of the sizes to compile for"
+    elif isinstance(model, (str, os.PathLike)) or hasattr(model, "operation"):
+        found, remedy = "MLIR", "write the sizes there"
+    if found:
+        raise _error(f"expected dynamic_shapes with an nn.Module, got {found}; {remedy}")
 
 
 def _error(message: str) -> CompileError:

@@ -128,9 +128,10 @@ def _read_onnx(path: Path, args: tuple[Any, ...] | None) -> Source:
 
 def _is_quantized(model: Any) -> bool:
     """Whether `model` is a graph with quantised activations."""
-    graph = getattr(model, "graph", None)
-    return graph is not None and any(
-        "quantized_decomposed.quantize" in str(node.target) for node in graph.nodes
+    # A script module has a graph of another kind.
+    nodes = getattr(getattr(model, "graph", None), "nodes", None)
+    return not (nodes is None or callable(nodes)) and any(
+        "quantized_decomposed.quantize" in str(node.target) for node in nodes
     )
 
 

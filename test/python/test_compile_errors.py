@@ -247,6 +247,7 @@ def test_what_is_no_target(target: Any) -> None:
     [
         ("raise RuntimeError('no data')", r"factory\.py:4: RuntimeError: no data"),
         ("return torch.nn.ReLU(), torch.zeros(2)", r"got \(ReLU, Tensor\)"),
+        ("return torch.nn.ReLU(), (torch.zeros(2),), 3", r"got \(ReLU, tuple, int\)"),
         ("return 3", "got int"),
     ],
 )
@@ -259,6 +260,43 @@ def test_factories_of_the_command_line(
     path.write_text(f"import torch\n\ndef make():\n    {body}\n")
     assert cli.main([f"{path}:make", "-o", str(tmp_path / "m.asic")]) == 2
     assert re.search(message, capsys.readouterr().err)
+
+
+def test_factory_with_keyword_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from asic import cli
+
+    lines = (
+        "import torch",
+        "class Sum(torch.nn.Module):",
+        "    def forward(self, x, *, y):",
+        "        return x + y",
+        "def make():",
+        "    return Sum().eval(), (torch.ones(2),), {'y': torch.ones(2)}",
+    )
+    (tmp_path / "keywords.py").write_text("\n".join(lines) + "\n")
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["keywords.py:make", "-o", "m.asic"]) == 0
+    one = np.ones(2, np.float32)
+    np.testing.assert_array_equal(asic.load("m.asic")(one, y=one), 2 * one)
+
+
+def test_line_of_a_factory_in_this_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from asic import cli
+
+    (tmp_path / "broken.py").write_text("def make():\n    return 1 / 0\n")
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["broken.py:make", "-o", "m.asic"]) == 2
+    assert "broken.py:2: ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_dynamic_shapes_of_models_that_bring_theirs() -> None:
+    shapes = ({0: torch.export.Dim("n", max=8)},)
+    program = torch.export.export(nn.ReLU().eval(), (torch.randn(2),))
+    for model, found in ((program, "an exported program"), ("m.onnx", "an ONNX"), (TWICE, "MLIR")):
+        with pytest.raises(asic.CompileError, match=f"dynamic_shapes .* got {found}"):
+            asic.compile(model, dynamic_shapes=shapes)
 
 
 def test_until_and_what_needs_a_whole_compilation(capsys: pytest.CaptureFixture[str]) -> None:
