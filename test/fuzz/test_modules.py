@@ -131,3 +131,8 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     program = replace(draw(3), settings={"TARGET": "cpu", "QUANTIZE": ""})
     path.write_text(program.source())
     assert main(["--replay", str(path)]) == 0
+
+
+def test_unknown_target_is_bad_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--count", "1", "--target", "nothing"]) == 2
+    assert "asic-fuzz: error: unknown target 'nothing'" in capsys.readouterr().err

@@ -17,10 +17,12 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from asic.errors import TargetError
 from asic.fuzz.minimise import minimise
 from asic.fuzz.outcome import FAILURES, VERDICTS, Outcome
 from asic.fuzz.program import Program
 from asic.fuzz.worker import Task, Worker
+from asic.target import Target
 
 #: What modules are compiled for unless told otherwise: (target, quantize), weights.
 MIX = (
@@ -74,6 +76,12 @@ def main(argv: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
+    if options.target not in (None, "cpu"):
+        try:
+            Target.resolve(options.target)
+        except TargetError as problem:
+            print(f"asic-fuzz: error: {problem}", file=sys.stderr)
+            return 2
     summary = Summary()
     start = time.monotonic()
     try:

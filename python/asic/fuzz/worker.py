@@ -140,8 +140,7 @@ def _serve(pipe: Any, log: str) -> None:
 def maker(source: str) -> Callable[[], Any]:
     """The function `make` of a printed module.
 
-    The source becomes a file for as long as this process lives, since PyTorch looks for the
-    lines of what it traces.
+    Its lines are those of a file "module.py" that is nowhere: nothing is written.
     """
     scope: dict[str, Any] = {"__name__": "asic_fuzz_module"}
     exec(compile(source, "module.py", "exec"), scope)
