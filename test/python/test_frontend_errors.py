@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -142,4 +143,44 @@ def test_constant_output() -> None:
         def forward(self, x: Tensor) -> dict[str, object]:
             return {"y": x + 1, "flag": 3}
 
-    refuse("expected every output to be a tensor, got a constant", Flag())
+    refuse("expected every output to be a tensor, got 3 as 'flag'", Flag())
+
+
+def test_none_output() -> None:
+    class Loss(nn.Module):
+        def forward(self, x: Tensor) -> tuple[Tensor, None]:
+            return x + 1, None
+
+    refuse("got None as 'output1'", Loss())
+
+
+def test_models_of_other_kinds() -> None:
+    refuse("got the class Linear; pass an instance", nn.Linear)
+    with pytest.warns(DeprecationWarning, match="torch.jit"):
+        script = torch.jit.script(nn.Linear(8, 8).eval())
+    refuse("got one of TorchScript", script)
+
+
+def test_numpy_args() -> None:
+    refuse("got ndarray; pass torch.from_numpy", nn.Linear(8, 8).eval(), (X.numpy(),))
+
+
+def test_dimension_that_is_none() -> None:
+    batch = torch.export.Dim("batch", max=16)
+    for shapes in (({7: batch},), {"input": {7: batch}}):
+        refuse(
+            "expected dimensions 0 to 1 of 'input', got 7",
+            nn.Linear(8, 8).eval(),
+            dynamic_shapes=shapes,
+        )
+
+
+def test_torch_says_nothing_of_its_own(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    refuse("cannot trace", nn.Linear(9, 8).eval())
+    refuse("do not depend on data", DataDependent())
+    (tmp_path / "m.pt2").write_text("no archive")
+    refuse("cannot read", tmp_path / "m.pt2")
+    assert [r for r in caplog.records if r.levelno >= logging.WARNING] == []
+    assert capfd.readouterr().err == ""

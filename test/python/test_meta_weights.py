@@ -187,3 +187,10 @@ def test_damaged_files_are_refused(tmp_path: Path, damage: str) -> None:
     path.write_bytes(broken[damage])
     with pytest.raises(CompileError, match=r"expected a \.safetensors file, got a damaged one"):
         map_weights(path)
+
+
+@pytest.mark.parametrize(("quantize", "calibrated"), [("int8", True), ("int8-weight", False)])
+def test_quantising_needs_data(quantize: str, calibrated: bool) -> None:
+    x = torch.randn(1, 32, 8)
+    with pytest.raises(CompileError, match=r"expected weights with data .* on the meta device"):
+        asic.compile(on_meta(), (x,), quantize=quantize, calibration=[(x,)] if calibrated else None)

@@ -197,6 +197,7 @@ REFUSED: dict[str, Callable[[Any, Tensor], Any]] = {
     "batch_norm": lambda m, x: F.batch_norm(x.transpose(1, 2), None, None, training=True),
     "index": lambda m, x: x[torch.arange(2)[:, None], torch.arange(-2, 0)],
     "argmax": lambda m, x: x.argmax(),
+    "cond": lambda m, x: torch.cond(x[0, 0, 0] > 0, lambda y: y + 1, lambda y: y * 2, (x,)),
 }
 
 

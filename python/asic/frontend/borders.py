@@ -50,7 +50,11 @@ def output_infos(program: ExportedProgram) -> tuple[TensorInfo, ...]:
     for (path, _), spec in zip(paths, specs, strict=True):
         name = getattr(spec.arg, "name", "")
         if name not in nodes:
-            raise error("expected every output to be a tensor, got a constant; return tensors only")
+            value = getattr(spec.arg, "value", spec.arg)
+            raise error(
+                f"expected every output to be a tensor, got {value!r} as "
+                f"'{_output_name(path, len(specs))}'; return tensors only"
+            )
         result.append(tensor_info(_output_name(path, len(specs)), nodes[name]))
     return tuple(result)
 

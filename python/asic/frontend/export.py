@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import inspect
+import io
+import logging
 import os
 import re
 import traceback
@@ -12,9 +14,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import numpy as np
 import torch
-from torch.export import ExportedProgram
+from torch.export import ExportedProgram, _trace
+from torch.utils import _pytree as pytree
 
 from asic.errors import CompileError
 from asic.frontend import meta
@@ -57,9 +62,17 @@ def capture(
         check_weights(model.state_dict, dict(model.named_parameters()))
         return model, tuple(args), dict(kwargs or {})
     if not isinstance(model, torch.nn.Module):
+        is_class = isinstance(model, type) and issubclass(model, torch.nn.Module)
+        found = f"the class {model.__name__}" if is_class else type(model).__name__
+        remedy = "pass an instance of it" if is_class else "wrap functions in an nn.Module"
         raise error(
-            "expected an nn.Module, an ExportedProgram or the path of a .pt2 file, got "
-            f"{type(model).__name__}; wrap functions in an nn.Module"
+            "expected an nn.Module, an ExportedProgram or the path of a .pt2, .onnx or .mlir file, "
+            f"got {found}; {remedy}"
+        )
+    if isinstance(model, torch.jit.ScriptModule):
+        raise error(
+            "expected an nn.Module, got one of TorchScript, which torch.export does not take; pass "
+            "the module that it was made of"
         )
     args, kwargs = _check_args(model, args, kwargs)
     _check_eval(model)
@@ -84,6 +97,9 @@ def export(
     except CompileError:
         raise
     except Exception as problem:
+        if dynamic_shapes is not None and isinstance(problem, IndexError):
+            given = inspect.signature(model.forward).bind(*args, **(kwargs or {})).arguments
+            _check_dimensions(given, dynamic_shapes)
         raise _export_error(problem) from problem
     read = set(program.graph_signature.inputs_to_lifted_tensor_constants.values())
     for name in sorted(assigned & read):
@@ -141,13 +157,33 @@ def _same_memory(state: dict[str, Any]) -> tuple[str, str] | None:
     return None
 
 
+#: Loggers that print a traceback of torch's own when an export fails, ahead of our message.
+_LOUD = (
+    "torch._subclasses.fake_tensor",
+    "torch.fx.experimental.symbolic_shapes",
+    "torch.export",
+)
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """Hides what torch says about itself."""
-    with warnings.catch_warnings():
+    loud = [logging.getLogger(name) for name in _LOUD]
+    before = [(logger, logger.disabled) for logger in loud]
+    # A failed export prints its graph so far to `sys.stderr`, the only use of `sys` there.
+    with (
+        mock.patch.object(_trace, "sys", mock.Mock(stderr=io.StringIO())),
+        warnings.catch_warnings(),
+    ):
         # It copies its own tree specs in a way that it advises against.
         warnings.filterwarnings("ignore", ".*isinstance.treespec, LeafSpec", FutureWarning)
-        yield
+        try:
+            for logger in loud:
+                logger.disabled = True
+            yield
+        finally:
+            for logger, disabled in before:
+                logger.disabled = disabled
 
 
 def _load(path: Path) -> ExportedProgram:
@@ -158,7 +194,8 @@ def _load(path: Path) -> ExportedProgram:
     if not path.is_file():
         raise error(f"expected a .pt2 file, got no file at {path}")
     try:
-        return torch.export.load(path)
+        with quiet():
+            return torch.export.load(path)
     except Exception as problem:
         raise error(
             f"cannot read {path}: {_first_line(problem)}; save it again with the "
@@ -180,6 +217,12 @@ def _check_args(
     if args is not None and not isinstance(args, (tuple, list)):
         raise error(f"expected args to be a tuple, got {type(args).__name__}; write args=(x,)")
     args = tuple(args or ())
+    for leaf in pytree.tree_leaves((args, kwargs)):
+        if isinstance(leaf, (np.ndarray, np.generic)):
+            raise error(
+                f"expected torch tensors in args, got {type(leaf).__name__}; pass "
+                "torch.from_numpy(array), the compiled model takes both"
+            )
     try:
         inspect.signature(model.forward).bind(*args, **kwargs)
     except TypeError as problem:
@@ -188,6 +231,21 @@ def _check_args(
             f": {problem}; pass one example per parameter"
         ) from None
     return args, kwargs
+
+
+def _check_dimensions(given: dict[str, Any], shapes: Any) -> None:
+    """Every dimension that `dynamic_shapes` declares is one of its tensor's."""
+    by_name = shapes if isinstance(shapes, dict) else dict(zip(given, shapes, strict=False))
+    for name, dims in by_name.items():
+        tensor = given.get(name)
+        if not isinstance(tensor, torch.Tensor) or not isinstance(dims, dict):
+            continue
+        for dim in dims:
+            if not 0 <= dim < tensor.dim():
+                raise error(
+                    f"dynamic_shapes do not fit the inputs: expected dimensions 0 to "
+                    f"{tensor.dim() - 1} of '{name}', got {dim}; its shape is {list(tensor.shape)}"
+                )
 
 
 def _check_eval(model: torch.nn.Module) -> None:
@@ -253,9 +311,10 @@ def _export_error(problem: Exception) -> CompileError:
             detail,
         )
     if "Constraints violated" in chain or "ConstraintViolation" in chain:
+        reasons = [line.strip(" -") for line in detail.splitlines() if line.startswith("  - ")]
         return error(
-            f"dynamic_shapes do not fit the model: {_first_line(problem)}; declare the "
-            "dimension as the message suggests, or leave it static",
+            f"dynamic_shapes do not fit the model: {reasons[0] if reasons else _first_line(problem)}; "
+            "declare the dimension as the message suggests, or leave it static",
             detail,
         )
     if "might be aliasing" in chain:

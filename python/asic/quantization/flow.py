@@ -18,6 +18,7 @@ from asic.frontend.bias import integer_biases, is_contraction
 from asic.frontend.export import capture, export
 from asic.frontend.fold import constant
 from asic.frontend.importer import mark_normalized, normalize
+from asic.frontend.meta import has_data
 from asic.frontend.state import functional, hide_state, own_state, show_state
 from asic.quantization.config import Config
 from asic.quantization.observers import WeightObserver
@@ -74,6 +75,12 @@ def prepare(
             "asic.quantization.quantize_weights, which needs no calibration"
         )
     program, args, kwargs = capture(model, args, kwargs, dynamic_shapes)
+    for name, tensor in program.state_dict.items():
+        if not has_data(tensor):
+            raise _error(
+                f"expected weights with data to calibrate, got '{name}' on the meta device; load "
+                "the checkpoint first"
+            )
     module = normalize(program, args, kwargs, dynamic_shapes).module()
     state = own_state(module)
     with _quiet():

@@ -92,6 +92,10 @@ def apply(masker: Masker, node: Node) -> None:
     if name == "aten.sym_size":
         return
     schema = getattr(node.target, "_schema", None)
+    if isinstance(node.target, torch._ops.HigherOrderOperator):
+        raise masker.refuse(
+            node, "with bodies of its own", "compute both and select with torch.where"
+        )
     if schema is None or schema.is_mutable:
         raise masker.refuse(node, "that writes to its operand", "write it without the side effect")
     rule = _RULES.get(name)
