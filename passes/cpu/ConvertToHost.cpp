@@ -3,12 +3,14 @@
 #include "passes/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/Transforms/Transforms.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "llvm/Support/FormatVariadic.h"
 
 namespace mlir::asic {
 #define GEN_PASS_DEF_CONVERTTOHOSTPASS
@@ -168,6 +170,28 @@ struct InterchangeLoops : OpRewritePattern<linalg::GenericOp> {
   }
 };
 
+/// Stops the program where a look-up's index, a value of a tensor, is outside.
+void checkLookUps(func::FuncOp function) {
+  function.walk([](tensor::ExtractOp op) {
+    ImplicitLocOpBuilder b(op.getLoc(), op);
+    auto type = op.getTensor().getType();
+    for (auto [dim, index] : llvm::enumerate(op.getIndices())) {
+      auto cast = index.getDefiningOp<arith::IndexCastOp>();
+      // Indices of composites are cut off at the ends already.
+      if (!cast || type.isDynamicDim(dim) ||
+          cast.getIn().getDefiningOp<arith::MinSIOp>())
+        continue;
+      int64_t extent = type.getDimSize(dim);
+      Value size = arith::ConstantIndexOp::create(b, extent);
+      Value isInside =
+          arith::CmpIOp::create(b, arith::CmpIPredicate::ult, index, size);
+      std::string text = llvm::formatv(
+          "expected indices of 0 to {0}, got one outside", extent - 1);
+      cf::AssertOp::create(b, isInside, b.getStringAttr(text));
+    }
+  });
+}
+
 struct ConvertToHostPass : impl::ConvertToHostPassBase<ConvertToHostPass> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
@@ -176,7 +200,8 @@ struct ConvertToHostPass : impl::ConvertToHostPassBase<ConvertToHostPass> {
     patterns.add<LowerRescale, FuseMultiplyAdd, InterchangeLoops>(
         &getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
-      signalPassFailure();
+      return signalPassFailure();
+    checkLookUps(getOperation());
   }
 };
 

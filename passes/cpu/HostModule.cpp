@@ -21,6 +21,8 @@
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 
+#include <csetjmp>
+
 using namespace mlir;
 
 namespace mlir::asic {
@@ -74,12 +76,38 @@ Half narrow(Wide value) {
   return llvm::bit_cast<Half>(bits);
 }
 
+/// Where a failed assertion of compiled code goes back to, and what it said.
+thread_local std::jmp_buf *failure = nullptr;
+thread_local const char *assertion = "";
+
+int noteAssertion(const char *text) {
+  assertion = text;
+  return 0;
+}
+
+[[noreturn]] void leaveProgram() { std::longjmp(*failure, 1); }
+
+/// Runs compiled code, whose frames hold nothing that has to be destroyed;
+/// returns whether it came to its end.
+bool run(void (*code)(void **), void **arguments) {
+  std::jmp_buf here;
+  std::jmp_buf *outer = failure;
+  failure = &here;
+  bool isComplete = setjmp(here) == 0;
+  if (isComplete)
+    code(arguments);
+  failure = outer;
+  return isComplete;
+}
+
 llvm::orc::SymbolMap runtimeSymbols(llvm::orc::MangleAndInterner interner) {
   llvm::orc::SymbolMap symbols;
   auto add = [&](llvm::StringRef name, auto *function) {
     symbols[interner(name)] = {llvm::orc::ExecutorAddr::fromPtr(function),
                                llvm::JITSymbolFlags::Exported};
   };
+  add("puts", noteAssertion);
+  add("abort", leaveProgram);
   add("__truncsfhf2", narrow<_Float16, float>);
   add("__truncdfhf2", narrow<_Float16, double>);
   add("__truncsfbf2", narrow<__bf16, float>);
@@ -236,7 +264,12 @@ llvm::Error HostModule::call(llvm::StringRef name,
   std::vector<void *> arguments;
   for (void *&pointer : pointers)
     arguments.push_back(&pointer);
-  return engine->invokePacked(("_mlir_ciface_" + name).str(), arguments);
+  auto code = engine->lookupPacked(("_mlir_ciface_" + name).str());
+  if (!code)
+    return code.takeError();
+  if (!run(*code, arguments.data()))
+    return makeError(assertion);
+  return llvm::Error::success();
 }
 
 } // namespace mlir::asic

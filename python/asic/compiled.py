@@ -267,7 +267,12 @@ class Compiled:
         _, signature = self._host.signature(function)
         outputs = [np.empty(shape, numpy_dtype(kind)) for shape, kind in signature]
         contiguous = [np.asarray(array, order="C") for array in arrays]
-        self._host.call(function, [raw(a) for a in contiguous], [raw(o) for o in outputs])
+        try:
+            self._host.call(function, [raw(a) for a in contiguous], [raw(o) for o in outputs])
+        except RuntimeError as problem:
+            raise ProgramError(
+                f"{problem}; the inputs' values have to fit the tables that the model looks up"
+            ) from problem
         return outputs
 
     def on_host(self) -> Compiled:

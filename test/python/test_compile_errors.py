@@ -320,3 +320,19 @@ def test_stopped_compilation_is_not_saved(tmp_path: Path) -> None:
 def test_options_of_another_kind() -> None:
     with pytest.raises(asic.CompileError, match=r"expected options to be an asic\.CompileOptions"):
         asic.compile(nn.ReLU(), (torch.randn(2),), options={"until": "tile"})  # type: ignore[arg-type]
+
+
+class Rows(nn.Module):
+    def forward(self, table: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+        return table[rows]
+
+
+@pytest.mark.parametrize("target", ["cpu", "edge-tx1"])
+def test_look_ups_outside_the_table(target: str) -> None:
+    table = torch.randn(10, 4)
+    compiled = asic.compile(Rows().eval(), (table, torch.tensor([1, 2])), target=target)
+    for row in (10, -11, 2**40, -(2**40)):
+        with pytest.raises(asic.ProgramError, match="expected indices of 0 to 9, got one outside"):
+            compiled(table, torch.tensor([1, row]))
+    rows = torch.tensor([-10, 9])
+    assert torch.equal(compiled(table, rows), table[rows])

@@ -70,3 +70,22 @@ func.func @concat(%a: tensor<2x4xf32>, %b: tensor<3x4xf32>) -> tensor<5x4xf32> {
   %0 = tensor.concat dim(0) %a, %b : (tensor<2x4xf32>, tensor<3x4xf32>) -> tensor<5x4xf32>
   return %0 : tensor<5x4xf32>
 }
+
+// A place that a tensor's value names may not exist; one of a loop does.
+// CHECK-LABEL: func.func @look_up
+// CHECK: %[[INDEX:.*]] = arith.index_cast
+// CHECK: %[[INSIDE:.*]] = arith.cmpi ult, %[[INDEX]], %c10
+// CHECK-NEXT: cf.assert %[[INSIDE]], "expected indices of 0 to 9, got one outside"
+// CHECK-NOT: cf.assert
+// CHECK: tensor.extract
+func.func @look_up(%table: tensor<10x4xf32>, %rows: tensor<4xi64>, %init: tensor<4xf32>) -> tensor<4xf32> {
+  %0 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]}
+      ins(%rows : tensor<4xi64>) outs(%init : tensor<4xf32>) {
+  ^bb0(%row: i64, %out: f32):
+    %1 = arith.index_cast %row : i64 to index
+    %2 = linalg.index 0 : index
+    %3 = tensor.extract %table[%1, %2] : tensor<10x4xf32>
+    linalg.yield %3 : f32
+  } -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
