@@ -45,7 +45,7 @@ SUITES = (
     ),
     Suite(
         "pytest",
-        (sys.executable, "-m", "pytest", "-q", "-n", JOBS, "--durations=10"),
+        (sys.executable, "-m", "pytest", "-q", "-n", JOBS, "--dist=worksteal", "--durations=10"),
         r".*\b\d+ (passed|failed|error).*",
     ),
 )

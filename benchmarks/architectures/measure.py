@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ from benchmarks.architectures.registry import Architecture, Model
 
 TARGET = "edge-tx1"
 _MESSAGE = 400
+_ROOT = Path(__file__).resolve().parents[2]
 
 Row = dict[str, Any]
 
@@ -117,7 +120,12 @@ def _fallbacks(records: list[dict[str, str]]) -> list[Row]:
     places = {(r["op"], r["reason"]): r["location"] for r in reversed(records)}
     counts = Counter((r["op"], r["reason"]) for r in records)
     return [
-        {"op": op, "reason": reason[:_MESSAGE], "count": count, "location": places[op, reason]}
+        {
+            "op": op,
+            "reason": portable(reason)[:_MESSAGE],
+            "count": count,
+            "location": portable(places[op, reason]),
+        }
         for (op, reason), count in counts.most_common(4)
     ]
 
@@ -161,4 +169,9 @@ def _error(expected: Any, actual: Any) -> float:
 
 def _short(problem: Exception) -> str:
     """The message without what belongs to this machine: how to replay the failure."""
-    return str(problem).split("\nreplay with:")[0][:_MESSAGE]
+    return portable(str(problem).split("\nreplay with:")[0])[:_MESSAGE]
+
+
+def portable(text: str) -> str:
+    """The text with files named from the packages' folder or the repository's root."""
+    return re.sub(rf"(?:/[^\s:'\"]*?/site-packages|{re.escape(str(_ROOT))})/", "", text)

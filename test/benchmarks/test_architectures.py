@@ -184,3 +184,9 @@ def test_ends_are_named(tmp_path: Path) -> None:
     assert _describe(-11, log, 9) == "ended by SIGSEGV: last words"
     assert _describe(-24, log, 9) == "took more than 9 s"
     assert _describe(3, tmp_path / "none", 9) == "ended with status 3"
+
+
+def test_messages_name_no_folder_of_this_machine() -> None:
+    root = Path(measuring.__file__).resolve().parents[2]
+    text = f"at /opt/env/lib/python3.11/site-packages/timm/models/vit.py:3 and {root}/benchmarks/x.py:4"
+    assert measuring.portable(text) == "at timm/models/vit.py:3 and benchmarks/x.py:4"
