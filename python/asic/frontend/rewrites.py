@@ -23,6 +23,11 @@ def _pad(x: Tensor, pad: list[int], value: float = 0) -> Any:
         low, high = max(0, -pad[position]), max(0, -pad[position + 1])
         x = x.narrow(dim, low, x.shape[dim] - low - high)
     pad = [max(0, p) for p in pad]
+    if x.numel() == 0:
+        shape = list(x.shape)
+        for position in range(0, len(pad), 2):
+            shape[-1 - position // 2] += pad[position] + pad[position + 1]
+        return x.new_full(shape, value)
     return aten.constant_pad_nd.default(x, pad, value) if any(pad) else x.clone()
 
 
