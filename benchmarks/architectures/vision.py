@@ -43,8 +43,8 @@ _ATTENTION: dict[str, tuple[str, Build]] = {
     "efficientvit": ("timm", timm("efficientvit_b0")),
     "edgenext": ("timm", timm("edgenext_xx_small")),
     "levit": ("timm", timm("levit_128s", img_size=64)),
-    "mlp_mixer": ("timm", timm("mixer_s16_224", img_size=64, num_blocks=2)),
-    "gmlp": ("timm", timm("gmlp_s16_224", img_size=64, num_blocks=2)),
+    "mlp_mixer": ("timm", timm("mixer_s16_224", img_size=64)),
+    "gmlp": ("timm", timm("gmlp_s16_224", img_size=64)),
     "poolformer": ("timm", timm("poolformer_s12", layers=(1, 1, 2, 1))),
 }
 
