@@ -93,7 +93,7 @@ def read_model(
         text=imported.mlir,
         weights=imported.weights,
         without_data=imported.without_data,
-        structure=Structure(imported.in_spec, imported.out_spec),
+        structure=imported.structure,
         inputs=_specs(imported.inputs),
         outputs=_specs(imported.outputs),
         state={state.path: state.initial for state in imported.state},

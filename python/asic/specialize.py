@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from asic.buckets import Bucket, DynamicCompiled, bucket_sizes
 from asic.errors import CompileError
 from asic.sizes import Dimensions, Hidden
-from asic.structure import Structure
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -54,6 +53,7 @@ def compile_dynamic(
     Raises:
         CompileError: the model, its dimensions or the buckets do not fit.
     """
+    from asic.frontend.borders import structure_of
     from asic.frontend.dynamic import declared, dimensions, flat_module
     from asic.frontend.export import capture
     from asic.frontend.importer import is_normalized
@@ -85,7 +85,7 @@ def compile_dynamic(
         )
         found = _renamed(dimensions(program), found)
     normalized = is_normalized(program)
-    structure = Structure(program.call_spec.in_spec, program.call_spec.out_spec)
+    structure = structure_of(program)
 
     def host() -> DynamicCompiled:
         """Exact sizes on this computer, without masks."""

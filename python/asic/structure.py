@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from asic.errors import ProgramError
+from asic.tensors import is_array
 
 
 @dataclass(frozen=True)
@@ -18,13 +19,20 @@ class Structure:
         inputs: torch's tree spec of (args, kwargs); None: flat positional arguments.
         outputs: torch's tree spec of the results; None: a tuple, or the tensor itself
             when there is one.
+        fixed_inputs: position among the leaves → number, text or None that the model was
+            compiled for.
+        fixed_outputs: the same of what it returns beside tensors.
+        fixed_names: position → name of that input, for messages.
     """
 
     inputs: Any = None
     outputs: Any = None
+    fixed_inputs: dict[int, Any] = field(default_factory=dict)
+    fixed_outputs: dict[int, Any] = field(default_factory=dict)
+    fixed_names: dict[int, str] = field(default_factory=dict)
 
-    def to_json(self) -> dict[str, str | None]:
-        """Both specs as text.
+    def to_json(self) -> dict[str, Any]:
+        """Both specs as text, and the values that are no tensors.
 
         Raises:
             ProgramError: the model returns a class that torch cannot write down.
@@ -35,7 +43,13 @@ class Structure:
             return None if spec is None else str(pytree.treespec_dumps(spec))
 
         try:
-            return {"inputs": dump(self.inputs), "outputs": dump(self.outputs)}
+            return {
+                "inputs": dump(self.inputs),
+                "outputs": dump(self.outputs),
+                "fixed_inputs": list(self.fixed_inputs.items()),
+                "fixed_outputs": list(self.fixed_outputs.items()),
+                "fixed_names": list(self.fixed_names.items()),
+            }
         except (NotImplementedError, TypeError, ValueError) as problem:
             raise ProgramError(
                 f"cannot save how inputs and outputs are nested: {problem}; register the "
@@ -43,7 +57,7 @@ class Structure:
             ) from problem
 
     @staticmethod
-    def from_json(texts: dict[str, str | None]) -> Structure:
+    def from_json(texts: dict[str, Any]) -> Structure:
         """The inverse of `to_json`."""
 
         def read(text: str | None) -> Any:
@@ -53,13 +67,18 @@ class Structure:
 
             return pytree.treespec_loads(text)
 
-        return Structure(read(texts.get("inputs")), read(texts.get("outputs")))
+        return Structure(
+            read(texts.get("inputs")),
+            read(texts.get("outputs")),
+            *(dict(texts.get(key, ())) for key in ("fixed_inputs", "fixed_outputs", "fixed_names")),
+        )
 
     def flatten(self, args: Sequence[Any], kwargs: dict[str, Any], count: int) -> list[Any]:
         """The input tensors in order.
 
         Raises:
-            ProgramError: the arguments are not nested as at compile time.
+            ProgramError: the arguments are not nested as at compile time, or one that is no
+                tensor has another value than then.
         """
         if self.inputs is None:
             if kwargs or len(args) != count:
@@ -73,17 +92,30 @@ class Structure:
         expected = self.inputs
         leaves, spec = pytree.tree_flatten((tuple(args), kwargs))
         if spec == expected:
-            return leaves
+            return self._tensors(leaves)
         # Keyword arguments may come in another order.
         ordered = {name: kwargs[name] for name in self._keywords(expected) if name in kwargs}
         if len(ordered) == len(kwargs):
             leaves, spec = pytree.tree_flatten((tuple(args), ordered))
             if spec == expected:
-                return leaves
+                return self._tensors(leaves)
         raise ProgramError(
             f"expected inputs nested as {_describe(expected)}, got {_describe(spec)}; "
             "call the compiled model as the model was called at compile time"
         )
+
+    def _tensors(self, leaves: Sequence[Any]) -> list[Any]:
+        """The leaves that are no fixed value."""
+        for position, value in self.fixed_inputs.items():
+            given = leaves[position]
+            if is_array(given) or given != value:
+                found = f"a {type(given).__name__}" if is_array(given) else repr(given)
+                name = self.fixed_names.get(position, f"input {position}")
+                raise ProgramError(
+                    f"expected {name}={value!r} as at compile time, got {found}; compile the "
+                    "model again for another value"
+                )
+        return [leaf for i, leaf in enumerate(leaves) if i not in self.fixed_inputs]
 
     @staticmethod
     def _keywords(spec: Any) -> list[str]:
@@ -95,12 +127,15 @@ class Structure:
         return self.inputs is not None and bool(self._keywords(self.inputs))
 
     def unflatten(self, leaves: Sequence[Any]) -> Any:
-        """The outputs as the model returns them."""
+        """The outputs as the model returns them, around its tensors."""
         if self.outputs is None:
             return leaves[0] if len(leaves) == 1 else tuple(leaves)
         from torch.utils import _pytree as pytree
 
-        return pytree.tree_unflatten(list(leaves), self.outputs)
+        tensors = iter(leaves)
+        fixed = self.fixed_outputs
+        whole = [fixed[i] if i in fixed else next(tensors) for i in range(self.outputs.num_leaves)]
+        return pytree.tree_unflatten(whole, self.outputs)
 
 
 def split_inputs(item: Any, takes_names: bool) -> tuple[tuple[Any, ...], dict[str, Any]]:

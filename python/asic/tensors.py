@@ -42,6 +42,11 @@ def numpy_dtype(name: str) -> np.dtype[Any]:
     return np.dtype(name)
 
 
+def is_array(value: Any) -> bool:
+    """Whether a value is a NumPy array or a torch tensor."""
+    return isinstance(value, np.ndarray) or is_torch(value)
+
+
 @dataclass(frozen=True)
 class TensorSpec:
     """Name, shape and NumPy dtype name of an input or output."""

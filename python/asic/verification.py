@@ -13,7 +13,7 @@ import numpy as np
 from asic.compiled import Compiled
 from asic.errors import ProgramError
 from asic.structure import split_inputs
-from asic.tensors import Array, to_array, to_torch
+from asic.tensors import Array, is_array, to_array, to_torch
 
 Inputs = tuple[tuple[Any, ...], dict[str, Any]]
 
@@ -207,7 +207,7 @@ def _call(reference: Callable[..., Any], inputs: Inputs) -> Any:
     args, kwargs = inputs
     if isinstance(reference, Compiled):
         return reference(*args, **kwargs)
-    args, kwargs = pytree.tree_map(torch.as_tensor, (args, kwargs))
+    args, kwargs = pytree.tree_map_only((np.ndarray, np.generic), torch.as_tensor, (args, kwargs))
     with torch.no_grad():
         return reference(*args, **kwargs)
 
@@ -215,7 +215,7 @@ def _call(reference: Callable[..., Any], inputs: Inputs) -> Any:
 def _leaves(value: Any) -> list[Array]:
     from torch.utils import _pytree as pytree
 
-    return [to_array(leaf) for leaf in pytree.tree_leaves(value)]
+    return [to_array(leaf) for leaf in pytree.tree_leaves(value) if is_array(leaf)]
 
 
 def _compare(

@@ -138,22 +138,6 @@ def test_empty_input() -> None:
     refuse(r"got shape \(0, 8\) for 'input'", nn.Linear(8, 8).eval(), (torch.zeros(0, 8),))
 
 
-def test_constant_output() -> None:
-    class Flag(nn.Module):
-        def forward(self, x: Tensor) -> dict[str, object]:
-            return {"y": x + 1, "flag": 3}
-
-    refuse("expected every output to be a tensor, got 3 as 'flag'", Flag())
-
-
-def test_none_output() -> None:
-    class Loss(nn.Module):
-        def forward(self, x: Tensor) -> tuple[Tensor, None]:
-            return x + 1, None
-
-    refuse("got None as 'output1'", Loss())
-
-
 def test_models_of_other_kinds() -> None:
     refuse("got the class Linear; pass an instance", nn.Linear)
     with pytest.warns(DeprecationWarning, match="torch.jit"):

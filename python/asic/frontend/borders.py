@@ -9,11 +9,17 @@ from typing import Any
 
 import torch
 from torch.export import ExportedProgram
-from torch.export.graph_signature import OutputKind
+from torch.export.graph_signature import (
+    ConstantArgument,
+    InputKind,
+    OutputKind,
+    TensorArgument,
+)
 from torch.utils import _pytree as pytree
 
 from asic.frontend.export import error
 from asic.frontend.skew import ir
+from asic.structure import Structure
 
 
 @dataclass(frozen=True)
@@ -28,35 +34,87 @@ class TensorInfo:
 def tensor_info(name: str, node: torch.fx.Node) -> TensorInfo:
     """What a node holds, under this name."""
     value = node.meta["val"]
-    if not isinstance(value, torch.Tensor):
-        return TensorInfo(name, (), str(type(value).__name__))
     shape = tuple(d if isinstance(d, int) else None for d in value.shape)
     return TensorInfo(name, shape, str(value.dtype).removeprefix("torch."))
 
 
-def input_infos(program: ExportedProgram) -> tuple[TensorInfo, ...]:
-    """The user's inputs, named by `forward`'s parameters."""
+def structure_of(program: ExportedProgram) -> Structure:
+    """How inputs and outputs are nested, and the values among them that are no tensors."""
+    inputs, outputs = _user_inputs(program), _user_outputs(program)
+    fixed = {i: a for i, a in enumerate(inputs) if isinstance(a, ConstantArgument)}
+    return Structure(
+        program.call_spec.in_spec,
+        program.call_spec.out_spec,
+        fixed_inputs={position: arg.value for position, arg in fixed.items()},
+        fixed_outputs={
+            position: arg.value
+            for position, arg in enumerate(outputs)
+            if isinstance(arg, ConstantArgument)
+        },
+        fixed_names={position: arg.name for position, arg in fixed.items()},
+    )
+
+
+def input_nodes(program: ExportedProgram) -> list[torch.fx.Node]:
+    """The user's input tensors.
+
+    Raises:
+        CompileError: an input is a number that may change from call to call.
+    """
     nodes = {n.name: n for n in program.graph.nodes if n.op == "placeholder"}
-    return tuple(tensor_info(str(n), nodes[str(n)]) for n in program.graph_signature.user_inputs)
+    found = []
+    for arg in _user_inputs(program):
+        if isinstance(arg, TensorArgument):
+            found.append(nodes[arg.name])
+        elif not isinstance(arg, ConstantArgument):
+            raise error(
+                "expected inputs that are tensors or fixed values, got the dynamic number "
+                f"'{arg.name}'; pass it as a tensor, or leave it out of dynamic_shapes"
+            )
+    return found
+
+
+def output_nodes(program: ExportedProgram) -> list[tuple[str, torch.fx.Node]]:
+    """Name, by the structure that `forward` returns, and node of the user's output tensors.
+
+    Raises:
+        CompileError: an output is a number that depends on the inputs.
+    """
+    nodes = {n.name: n for n in program.graph.nodes}
+    args = _user_outputs(program)
+    tree = pytree.tree_unflatten(list(range(len(args))), program.call_spec.out_spec)
+    paths, _ = pytree.tree_flatten_with_path(tree)
+    found = []
+    for (path, _), arg in zip(paths, args, strict=True):
+        name = _output_name(path, len(args))
+        if isinstance(arg, TensorArgument):
+            found.append((name, nodes[arg.name]))
+        elif not isinstance(arg, ConstantArgument):
+            raise error(
+                "expected outputs that are tensors or fixed values, got the dynamic number "
+                f"'{name}'; return it as a tensor, or compute it from the inputs' shapes"
+            )
+    return found
+
+
+def input_infos(program: ExportedProgram) -> tuple[TensorInfo, ...]:
+    """The user's input tensors, named by `forward`'s parameters."""
+    return tuple(tensor_info(node.name, node) for node in input_nodes(program))
 
 
 def output_infos(program: ExportedProgram) -> tuple[TensorInfo, ...]:
-    """The user's outputs, named by the structure that `forward` returns."""
-    nodes = {n.name: n for n in program.graph.nodes}
-    specs = [s for s in program.graph_signature.output_specs if s.kind == OutputKind.USER_OUTPUT]
-    tree = pytree.tree_unflatten(list(range(len(specs))), program.call_spec.out_spec)
-    paths, _ = pytree.tree_flatten_with_path(tree)
-    result = []
-    for (path, _), spec in zip(paths, specs, strict=True):
-        name = getattr(spec.arg, "name", "")
-        if name not in nodes:
-            value = getattr(spec.arg, "value", spec.arg)
-            raise error(
-                f"expected every output to be a tensor, got {value!r} as "
-                f"'{_output_name(path, len(specs))}'; return tensors only"
-            )
-        result.append(tensor_info(_output_name(path, len(specs)), nodes[name]))
-    return tuple(result)
+    """The user's output tensors, named by the structure that `forward` returns."""
+    return tuple(tensor_info(name, node) for name, node in output_nodes(program))
+
+
+def _user_inputs(program: ExportedProgram) -> list[Any]:
+    specs = program.graph_signature.input_specs
+    return [s.arg for s in specs if s.kind == InputKind.USER_INPUT]
+
+
+def _user_outputs(program: ExportedProgram) -> list[Any]:
+    specs = program.graph_signature.output_specs
+    return [s.arg for s in specs if s.kind == OutputKind.USER_OUTPUT]
 
 
 def _output_name(path: tuple[Any, ...], count: int) -> str:

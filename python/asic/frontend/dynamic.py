@@ -8,15 +8,21 @@ from typing import Any
 
 import torch
 from torch.export import Dim, ExportedProgram
-from torch.export.graph_signature import OutputKind
 from torch.fx import GraphModule
 from torch.utils import _pytree as pytree
 
-from asic.frontend.borders import TensorInfo, input_infos, output_infos, symbol_ranges
+from asic.frontend.borders import (
+    input_nodes,
+    output_nodes,
+    structure_of,
+    symbol_ranges,
+    tensor_info,
+)
 from asic.frontend.export import error
 from asic.frontend.fold import drop_assertions
 from asic.frontend.padding.masker import expression
 from asic.sizes import Dimensions, DynamicTensor
+from asic.structure import Structure
 
 
 def dimensions(program: ExportedProgram, dynamic_shapes: Any = None) -> Dimensions | None:
@@ -32,18 +38,9 @@ def dimensions(program: ExportedProgram, dynamic_shapes: Any = None) -> Dimensio
     ranges = symbol_ranges(program)
     if not ranges:
         return None
-    nodes = {node.name: node for node in program.graph.nodes}
-    signature = program.graph_signature
-    inputs = [
-        _tensor(info, nodes[str(name)])
-        for info, name in zip(input_infos(program), signature.user_inputs, strict=True)
-    ]
-    results = [s.arg.name for s in signature.output_specs if s.kind == OutputKind.USER_OUTPUT]
-    outputs = [
-        _tensor(info, nodes[name])
-        for info, name in zip(output_infos(program), results, strict=True)
-    ]
-    labels = _labels(inputs, ranges, _names(dynamic_shapes, inputs))
+    inputs = [_tensor(node.name, node) for node in input_nodes(program)]
+    outputs = [_tensor(name, node) for name, node in output_nodes(program)]
+    labels = _labels(inputs, ranges, _names(dynamic_shapes, inputs, structure_of(program)))
     for symbol, (_, high) in ranges.items():
         if high >= 2**31:
             raise error(
@@ -55,18 +52,24 @@ def dimensions(program: ExportedProgram, dynamic_shapes: Any = None) -> Dimensio
     return Dimensions(bounded, labels, tuple(inputs), tuple(outputs))
 
 
-def _tensor(info: TensorInfo, node: torch.fx.Node) -> DynamicTensor:
+def _tensor(name: str, node: torch.fx.Node) -> DynamicTensor:
     shape = tuple(str(expression(size)) for size in node.meta["val"].shape)
-    return DynamicTensor(info.name, shape, info.dtype)
+    return DynamicTensor(name, shape, tensor_info(name, node).dtype)
 
 
-def _names(dynamic_shapes: Any, inputs: Sequence[DynamicTensor]) -> list[dict[int, str]]:
+def _names(
+    dynamic_shapes: Any, inputs: Sequence[DynamicTensor], structure: Structure
+) -> list[dict[int, str]]:
     """Names of the Dims of each input, as far as their nesting is that of the inputs."""
     if isinstance(dynamic_shapes, dict) and all(isinstance(k, str) for k in dynamic_shapes):
         order = {tensor.name: position for position, tensor in enumerate(inputs)}
+        named = [key for key in dynamic_shapes if key not in structure.fixed_names.values()]
         dynamic_shapes = [
-            dynamic_shapes[key] for key in sorted(dynamic_shapes, key=lambda k: order.get(k, 0))
+            dynamic_shapes[key] for key in sorted(named, key=lambda k: order.get(k, 0))
         ]
+        fixed: dict[int, Any] = {}
+    else:
+        fixed = structure.fixed_inputs
 
     def is_leaf(value: Any) -> bool:
         if isinstance(value, dict):
@@ -79,6 +82,7 @@ def _names(dynamic_shapes: Any, inputs: Sequence[DynamicTensor]) -> list[dict[in
         )
 
     leaves = pytree.tree_leaves(dynamic_shapes, is_leaf=is_leaf)
+    leaves = [leaf for position, leaf in enumerate(leaves) if position not in fixed]
     if len(leaves) != len(inputs):
         return [{} for _ in inputs]
     result = []
@@ -107,27 +111,25 @@ def declared(program: ExportedProgram) -> Any:
         symbol: Dim(symbol, min=low, max=high)
         for symbol, (low, high) in symbol_ranges(program).items()
     }
-    nodes = {node.name: node for node in program.graph.nodes}
+    structure = structure_of(program)
 
-    def spec(name: Any) -> Any:
-        value = nodes[str(name)].meta.get("val")
-        if not isinstance(value, torch.Tensor):
-            return None
+    def spec(node: torch.fx.Node) -> Any:
         found: dict[int, Any] = {}
-        for dim, size in enumerate(value.shape):
+        for dim, size in enumerate(node.meta["val"].shape):
             expr = expression(size)
             if expr.free_symbols:
                 found[dim] = dims[str(expr)] if expr.is_Symbol else Dim.AUTO
         return found or None
 
-    leaves = [spec(name) for name in program.graph_signature.user_inputs]
-    assert program.call_spec.in_spec is not None, "a program without a call"
-    args, kwargs = pytree.tree_unflatten(leaves, program.call_spec.in_spec)
+    tensors = (spec(node) for node in input_nodes(program))
+    fixed, count = structure.fixed_inputs, structure.inputs.num_leaves
+    leaves = [None if position in fixed else next(tensors) for position in range(count)]
+    args, kwargs = pytree.tree_unflatten(leaves, structure.inputs)
     return (*args, *kwargs.values())
 
 
 def flat_module(program: ExportedProgram) -> GraphModule:
-    """The program as a module from flat inputs to a flat tuple, for any size."""
+    """The program as a module from a flat tuple of tensors to another, for any size."""
     module = program.module()
     assert isinstance(module, GraphModule)
     drop_assertions(module)
@@ -136,14 +138,11 @@ def flat_module(program: ExportedProgram) -> GraphModule:
             module.graph.erase_node(node)
     (output,) = (node for node in module.graph.nodes if node.op == "output")
     results = pytree.tree_leaves(output.args[0])
-    for result in results:
-        value = getattr(result, "meta", {}).get("val")
-        if not isinstance(value, torch.Tensor):
-            raise error(
-                "expected every output to be a tensor, got a size or a constant; return "
-                "tensors only"
-            )
-    output.args = (tuple(results),)
+    output.args = (tuple(r for r in results if isinstance(r, torch.fx.Node)),)
+    fixed = structure_of(program).fixed_names.values()
+    for node in list(module.graph.nodes):
+        if node.op == "placeholder" and node.name in fixed:
+            module.graph.erase_node(node)
     module.graph.set_codegen(torch.fx.graph.CodeGen())
     # Without the checks of the program's own inputs.
     return GraphModule(module, module.graph)

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from torch.export import ExportedProgram
 from torch.fx import GraphModule
-from torch.utils import _pytree as pytree
 from torch_mlir.extras.fx_decomp_util import get_decomposition_table
 
 from asic.frontend import fold
@@ -23,6 +22,7 @@ from asic.frontend.borders import (
     input_infos,
     name_borders,
     output_infos,
+    structure_of,
     symbol_ranges,
 )
 from asic.frontend.checks import check
@@ -39,6 +39,7 @@ from asic.frontend.pooling import poolings
 from asic.frontend.skew import ContextCache, FxImporter, ir, new_context
 from asic.frontend.state import StateInfo, check_writes, explicit, functional, separate_updates
 from asic.frontend.weights import WeightHooks, to_numpy
+from asic.structure import Structure
 
 #: Blobs in text start with their alignment, as four little-endian bytes.
 _ALIGNMENT = "40000000"
@@ -58,8 +59,7 @@ class Imported:
         weights: array of every resource name in the text that has data.
         inputs: flattened inputs, in the order of `@main`'s arguments.
         outputs: flattened outputs, in the order of `@main`'s results.
-        in_spec: pytree of (args, kwargs) that the inputs were flattened from; None: a tuple.
-        out_spec: pytree that the outputs are put back into; None: a tuple or one tensor.
+        structure: how the inputs were nested, and what the outputs are put back into.
         sources: module path → file and line of the first op traced in that module.
         ranges: bounds of each dynamic dimension's symbol, (low, high).
         state: buffers that the model writes, in the order of `@main`'s arguments and
@@ -71,8 +71,7 @@ class Imported:
     weights: dict[str, np.ndarray[Any, Any]]
     inputs: tuple[TensorInfo, ...]
     outputs: tuple[TensorInfo, ...]
-    in_spec: pytree.TreeSpec | None
-    out_spec: pytree.TreeSpec | None
+    structure: Structure
     sources: dict[str, Source]
     ranges: dict[str, tuple[int, int]]
     state: tuple[StateInfo, ...] = ()
@@ -248,8 +247,7 @@ def _to_linalg(program: ExportedProgram, root: str | None) -> Imported:
         without_data=tuple(name for name, t in used.items() if not has_data(t)),
         inputs=inputs,
         outputs=outputs,
-        in_spec=program.call_spec.in_spec,
-        out_spec=program.call_spec.out_spec,
+        structure=structure_of(program),
         sources=_sources(program, root),
         ranges=symbol_ranges(program),
         state=state,

@@ -14,7 +14,12 @@ from typing import Any
 import numpy as np
 import torch
 from torch.export import ExportedProgram
-from torch.export.graph_signature import ExportGraphSignature, InputKind, OutputKind
+from torch.export.graph_signature import (
+    ConstantArgument,
+    ExportGraphSignature,
+    InputKind,
+    OutputKind,
+)
 from torch.fx import GraphModule, Node
 
 from asic.frontend.borders import TensorInfo, tensor_info
@@ -169,6 +174,8 @@ def explicit(
 ) -> tuple[ExplicitProgram, tuple[StateInfo, ...]]:
     """The program with state among its inputs and outputs, and the state.
 
+    Outputs that are no tensors are left to `Structure`.
+
     Args:
         program: functional.
         taken: names that user inputs and outputs have.
@@ -179,7 +186,11 @@ def explicit(
     inputs = {
         str(s.target): s for s in signature.input_specs if s.kind in _STORED and s.target in written
     }
-    user = [s for s in signature.output_specs if s.kind not in _WRITTEN]
+    user = [
+        s
+        for s in signature.output_specs
+        if s.kind not in _WRITTEN and not isinstance(s.arg, ConstantArgument)
+    ]
     results = {str(s.target): s for s in signature.output_specs if s.kind in _WRITTEN}
     kept = [s for s in signature.input_specs if s not in inputs.values()]
     for path in written:

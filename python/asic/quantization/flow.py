@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from torch.export import ExportedProgram
 from torch.fx import GraphModule
@@ -189,7 +190,7 @@ def _as_inputs(item: Any, takes_names: bool) -> tuple[tuple[Any, ...], dict[str,
 
 
 def _as_tensor(value: Any) -> Any:
-    return value if isinstance(value, (dict, tuple, list)) else torch.as_tensor(value)
+    return torch.as_tensor(value) if isinstance(value, (np.ndarray, np.generic)) else value
 
 
 def _check_shapes(inputs: Any, example: Any, index: int) -> None:

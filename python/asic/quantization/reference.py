@@ -19,9 +19,9 @@ import torch
 from torch import Tensor
 from torch.export import ExportedProgram
 from torch.fx import Node
-from torch.utils import _pytree as pytree
 
 from asic.errors import CompileError
+from asic.frontend.borders import input_nodes, output_nodes, structure_of
 from asic.frontend.importer import is_normalized, normalize
 from asic.frontend.state import written_buffers
 from asic.quantization import numerics
@@ -35,7 +35,6 @@ from asic.quantization.ops import (
     argument,
     is_contraction,
 )
-from asic.structure import Structure
 
 aten = torch.ops.aten
 quantized = torch.ops.quantized_decomposed
@@ -157,7 +156,9 @@ class Reference:
         self._written = written_buffers(program)
         self.state = {key: state[key].detach().clone() for key in self._written}
         self._paths = {node: key for node, key in names.items() if key in self._written}
-        self._inputs = [str(name) for name in signature.user_inputs]
+        self._inputs = [node.name for node in input_nodes(program)]
+        self._outputs = [node.name for _, node in output_nodes(program)]
+        self._structure = structure_of(program)
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
         return self.evaluate(inputs, named)
@@ -169,8 +170,7 @@ class Reference:
         record: dict[str, Tensor] | None = None,
     ) -> Any:
         """The outputs; `record` as `run` has it."""
-        spec = self.program.call_spec.in_spec
-        leaves = Structure(spec).flatten(inputs, named, len(self._inputs))
+        leaves = self._structure.flatten(inputs, named, len(self._inputs))
         values: dict[Node, Value] = {}
         self.float_operations = ()
         feeds = dict(zip(self._inputs, leaves, strict=True))
@@ -182,17 +182,15 @@ class Reference:
                     values[node] = self._call(node, values)
                     if record is not None and "quantized_decomposed.quantize" in str(node.target):
                         record[node.name] = values[node]
-                elif node.op == "output":
-                    results = [_plain(values.get(r, r)) for r in node.args[0]]
         by_name = {node.name: value for node, value in values.items()}
         self.state.update({p: _plain(by_name[n]).clone() for p, n in self._written.items()})
-        results = results[-len(self.program.graph_signature.user_outputs) :]
-        return pytree.tree_unflatten(results, self.program.call_spec.out_spec)
+        return self._structure.unflatten([_plain(by_name[name]) for name in self._outputs])
 
     def _placeholder(self, name: str, feeds: dict[str, Any]) -> Any:
         if name in self._paths:
             return self.state[self._paths[name]]
-        return self._constants[name] if name in self._constants else feeds[name]
+        # Nobody reads the placeholder of a value that is no tensor.
+        return self._constants[name] if name in self._constants else feeds.get(name)
 
     def _call(self, node: Node, values: dict[Node, Value]) -> Value:
         """Value of one call: an integer op where the document has one, else float."""

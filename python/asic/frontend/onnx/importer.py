@@ -22,6 +22,7 @@ from asic.frontend.onnx.rewrite import Rewriter
 from asic.frontend.pipeline import lower_to_linalg, run_passes, walk
 from asic.frontend.skew import ONNX_TO_TORCH, ir, new_context
 from asic.frontend.weights import INLINE_LIMIT
+from asic.structure import Structure
 from asic.tensors import Array
 
 _CONTROL = ("If", "Loop", "Scan")
@@ -59,8 +60,7 @@ def import_onnx(path: Path, args: tuple[Any, ...] | None = None) -> Imported:
         weights={key: graph.arrays[name] for name, key in names.items() if key in kept},
         inputs=inputs,
         outputs=outputs,
-        in_spec=None,
-        out_spec=None,
+        structure=Structure(),
         sources={},
         ranges={},
     )
