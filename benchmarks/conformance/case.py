@@ -114,11 +114,16 @@ class Function(nn.Module):
 
 
 class Family:
-    """Collects the cases of one family."""
+    """Collects the cases of one family.
+
+    Attributes:
+        tested: name and element type of the cases that the test suite runs.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.cases: list[Case] = []
+        self.tested: set[tuple[str, torch.dtype]] = set()
 
     def add(
         self,

@@ -16,36 +16,9 @@ from benchmarks.conformance.page import write_page
 
 EVERYTHING = [(case, d) for family in FAMILIES for case in family.cases for d in case.dtypes]
 
-#: Crashes and wrong values that were found, and forms that only one case reaches.
-CHOSEN = {
-    ("aten.mul scalar", torch.int8),
-    ("aten.maximum NaN", torch.float32),
-    ("aten.clamp NaN", torch.float32),
-    ("aten.div floor", torch.int64),
-    ("aten.fmod scalar", torch.float32),
-    ("aten.argmax NaN", torch.float32),
-    ("aten.cumsum", torch.uint8),
-    ("aten.logcumsumexp", torch.float32),
-    ("aten.sort descending", torch.bfloat16),
-    ("aten.sort many", torch.float32),
-    ("aten.sort many", torch.int64),
-    ("aten.topk many", torch.float32),
-    ("aten.median", torch.float32),
-    ("aten.index_copy one row", torch.float32),
-    ("aten.index_put", torch.int64),
-    ("aten.index_put accumulate", torch.float32),
-    ("aten.scatter_reduce mean", torch.int32),
-    ("aten.flip two dimensions", torch.float32),
-    ("aten.pad reflect", torch.float32),
-    ("aten.col2im overlap", torch.float32),
-    ("aten.adaptive_max_pool1d", torch.float32),
-    ("aten.avg_pool2d padding not counted", torch.float32),
-    ("aten.upsample_bilinear2d factor 2", torch.bfloat16),
-    ("aten.upsample_bicubic2d factor 2, corners", torch.float32),
-    ("aten.upsample_nearest2d factor 2.3", torch.float32),
-    ("aten.grid_sampler_2d bilinear, reflection", torch.float32),
-    ("aten.grid_sampler_3d", torch.float32),
-}
+#: What the families' modules choose: crashes and wrong values that were found, forms that
+#: only one case reaches, and arithmetic of our own.
+CHOSEN = {pair for family in FAMILIES for pair in family.tested}
 
 
 def subset() -> list[tuple[Case, torch.dtype]]:

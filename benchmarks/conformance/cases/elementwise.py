@@ -133,3 +133,12 @@ add("nan_to_num", torch.nan_to_num, SPECIAL, dtypes=(torch.float32,), ulp=0)
 # Conversions.
 for target in (torch.float32, torch.bfloat16, torch.int64, torch.int32, torch.int8, torch.bool):
     add("_to_copy", lambda x, t=target: x.to(t), Random((3, 17), 0, 40), variant=f"to {str(target)[6:]}", dtypes=(*ANY, *BOOL), ulp=0)  # fmt: skip
+
+# What the test suite runs.
+family.tested |= {
+    ("aten.mul scalar", torch.int8),
+    ("aten.maximum NaN", torch.float32),
+    ("aten.clamp NaN", torch.float32),
+    ("aten.div floor", torch.int64),
+    ("aten.fmod scalar", torch.float32),
+}

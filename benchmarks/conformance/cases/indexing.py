@@ -99,3 +99,14 @@ for name in ("reflect", "replicate", "circular"):
 add("im2col", lambda x: F.unfold(x, 3, padding=1, stride=2), PLANE, dtypes=FLOATS, ulp=0)
 add("col2im", lambda x: F.fold(x, (4, 6), 2, stride=2), Random((2, 32, 6)), dtypes=FLOATS, ulp=0)
 add("col2im", lambda x: F.fold(x, (4, 6), 3, padding=1), Random((2, 18, 24)), variant="overlap", dtypes=FLOATS, ulp=8)  # fmt: skip
+
+# What the test suite runs.
+family.tested |= {
+    ("aten.index_copy one row", torch.float32),
+    ("aten.index_put", torch.int64),
+    ("aten.index_put accumulate", torch.float32),
+    ("aten.scatter_reduce mean", torch.int32),
+    ("aten.flip two dimensions", torch.float32),
+    ("aten.pad reflect", torch.float32),
+    ("aten.col2im overlap", torch.float32),
+}

@@ -121,3 +121,14 @@ for kind in (nn.LSTM, nn.GRU, nn.RNN):
     layer = Recurrent(kind(5, 6, batch_first=True))
     name = {nn.LSTM: "lstm", nn.GRU: "gru", nn.RNN: "rnn_tanh"}[kind]
     add(name, layer, Random((2, 4, 5)), dtypes=HALVES, ulp=64, contraction=True)
+
+# What the test suite runs.
+family.tested |= {
+    ("aten.adaptive_max_pool1d", torch.float32),
+    ("aten.avg_pool2d padding not counted", torch.float32),
+    ("aten.upsample_bilinear2d factor 2", torch.bfloat16),
+    ("aten.upsample_bicubic2d factor 2, corners", torch.float32),
+    ("aten.upsample_nearest2d factor 2.3", torch.float32),
+    ("aten.grid_sampler_2d bilinear, reflection", torch.float32),
+    ("aten.grid_sampler_3d", torch.float32),
+}

@@ -98,3 +98,15 @@ add("cdist", torch.cdist, Random((3, 5, 7)), Random((3, 4, 7)), dtypes=(torch.fl
 add("cdist", lambda x, y: torch.cdist(x, y, 1.0), Random((3, 5, 7)), Random((3, 4, 7)), variant="p=1", dtypes=(torch.float32,), ulp=16)  # fmt: skip
 add("scaled_dot_product_attention", F.scaled_dot_product_attention, Random((2, 3, 5, 8)), Random((2, 3, 6, 8)), Random((2, 3, 6, 8)), ulp=64, contraction=True)  # fmt: skip
 add("scaled_dot_product_attention", lambda q, k, v, m: F.scaled_dot_product_attention(q, k, v, m), Random((2, 3, 5, 8)), Random((2, 3, 6, 8)), Random((2, 3, 6, 8)), Random((5, 6), dtype=torch.bool), variant="boolean mask", ulp=64, contraction=True)  # fmt: skip
+
+# What the test suite runs.
+family.tested |= {
+    ("aten.argmax NaN", torch.float32),
+    ("aten.cumsum", torch.uint8),
+    ("aten.logcumsumexp", torch.float32),
+    ("aten.sort descending", torch.bfloat16),
+    ("aten.sort many", torch.float32),
+    ("aten.sort many", torch.int64),
+    ("aten.topk many", torch.float32),
+    ("aten.median", torch.float32),
+}
