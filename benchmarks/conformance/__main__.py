@@ -26,10 +26,15 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--targets", default=TARGETS, help="comma-separated")
     parser.add_argument("--dtypes", default="", help="comma-separated; default: all of a case")
     parser.add_argument("--ops", default="", help="only cases whose name contains one of these")
-    parser.add_argument("--json", type=Path, help="write every outcome")
-    parser.add_argument("--known", type=Path, nargs="*", default=[], help="outcomes not to repeat")
-    parser.add_argument("--markdown", type=Path, help="write the page")
-    return parser.parse_args()
+    parser.add_argument("--json", type=Path, help="write every outcome, as soon as it is known")
+    parser.add_argument(
+        "--known", type=Path, nargs="*", default=[], help="files of --json to go on from"
+    )
+    parser.add_argument("--markdown", type=Path, help="write the page; with --ops, their lines")
+    arguments = parser.parse_args()
+    if arguments.markdown and (arguments.dtypes or arguments.targets != TARGETS):
+        parser.error("a page has all targets and element types; leave out --targets and --dtypes")
+    return arguments
 
 
 def chosen(ops: str, dtypes: str) -> list[tuple[Case, torch.dtype]]:
@@ -66,7 +71,8 @@ def main() -> int:
             text = json.dumps([dataclasses.asdict(o) for o in outcomes], indent=1)
             arguments.json.write_text(text)
     if arguments.markdown:
-        arguments.markdown.write_text(write_page(FAMILIES, outcomes), encoding="utf-8")
+        old = arguments.markdown.read_text(encoding="utf-8") if arguments.ops else ""
+        arguments.markdown.write_text(write_page(FAMILIES, outcomes, old), encoding="utf-8")
     bad = sum(not o.is_good for o in outcomes)
     print(f"{len(outcomes)} outcomes, {bad} bad")
     return 1 if bad else 0

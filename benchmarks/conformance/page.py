@@ -39,25 +39,40 @@ where that is more. Where the bounds come from:
 
 _LETTERS = {ACCELERATOR: "A", HOST: "H", REFUSED: "–", WRONG: "wrong", CRASH: "crash"}
 
+#: A line of a table, and one of the refusals.
+_ROW = re.compile(r"^\| (`[^`]+`[^|]*) \| (.*) \|$", re.MULTILINE)
+_REFUSAL = re.compile(r"^\* `(aten[^`]*)`: (.*)$", re.MULTILINE)
 
-def write_page(families: Sequence[Family], outcomes: Iterable[Outcome]) -> str:
-    """A table for each family, and the reasons for what is refused."""
+
+def write_page(families: Sequence[Family], outcomes: Iterable[Outcome], page: str = "") -> str:
+    """A table for each family, and the reasons for what is refused.
+
+    Args:
+        families: what may be in the tables.
+        outcomes: what was found, for all targets of a case and all its element types.
+        page: an earlier page with the same targets, for the cases without outcomes.
+    """
     outcomes = list(outcomes)
     targets = list(dict.fromkeys(o.target for o in outcomes))
     found: dict[tuple[str, str], list[Outcome]] = {}
     for outcome in outcomes:
         found.setdefault((outcome.case, outcome.target), []).append(outcome)
-    parts = [_INTRODUCTION, _summary(outcomes, targets)]
+    kept = {row.group(1): row.group(2).split(" | ") for row in _ROW.finditer(page)}
+    tables, rows = [], []
     for family in families:
-        parts.append(f"\n## {family.name}\n\n")
-        parts.append(f"| op | {' | '.join(f'`{t}`' for t in targets)} |\n")
-        parts.append(f"|---|{'---|' * len(targets)}\n")
+        tables.append(f"\n## {family.name}\n\n")
+        tables.append(f"| op | {' | '.join(f'`{t}`' for t in targets)} |\n")
+        tables.append(f"|---|{'---|' * len(targets)}\n")
         for case in family.cases:
             cells = [_cell(found.get((case.name, t), [])) for t in targets]
-            if any(cells):
-                parts.append(f"| {_title(case)} | {' | '.join(cells)} |\n")
-    parts.append(_refusals(outcomes))
-    return "".join(parts)
+            cells = cells if any(cells) else kept.get(_title(case), [])
+            if cells:
+                rows.append(cells)
+                tables.append(f"| {_title(case)} | {' | '.join(cells)} |\n")
+    run = {o.case for o in outcomes}
+    known = {case.name for family in families for case in family.cases} - run
+    messages = {m.group(1): m.group(2) for m in _REFUSAL.finditer(page) if m.group(1) in known}
+    return "".join([_INTRODUCTION, _summary(rows, targets), *tables, _refusals(outcomes, messages)])
 
 
 def _title(case: Case) -> str:
@@ -92,22 +107,26 @@ def _ulp(error: float) -> str:
     return f"{math.ceil(error * 10) / 10:g}"
 
 
-def _summary(outcomes: list[Outcome], targets: list[str]) -> str:
-    """How many of the lines end how."""
+def _summary(rows: list[list[str]], targets: list[str]) -> str:
+    """How many element types of the rows end how."""
     lines = [
         "| target | accelerator | host | refused | wrong or crashed |\n|---|---|---|---|---|\n"
     ]
-    for target in targets:
-        mine = [o.status for o in outcomes if o.target == target]
-        bad = mine.count(WRONG) + mine.count(CRASH)
-        counts = [mine.count(s) for s in (ACCELERATOR, HOST, REFUSED)]
-        lines.append(f"| `{target}` | {' | '.join(map(str, [*counts, bad]))} |\n")
+    for position, target in enumerate(targets):
+        count = dict.fromkeys(_LETTERS.values(), 0)
+        for cells in rows:
+            for group in filter(None, cells[position].split("; ")):
+                letter, *words = group.split(" ")
+                count[letter] += sum(not word.startswith("(") for word in words)
+        numbers = [count[_LETTERS[s]] for s in (ACCELERATOR, HOST, REFUSED)]
+        bad = count[_LETTERS[WRONG]] + count[_LETTERS[CRASH]]
+        lines.append(f"| `{target}` | {' | '.join(map(str, [*numbers, bad]))} |\n")
     return "".join(lines)
 
 
-def _refusals(outcomes: list[Outcome]) -> str:
-    """The message of every refusal, once for each case."""
-    messages: dict[str, str] = {}
+def _refusals(outcomes: list[Outcome], known: dict[str, str]) -> str:
+    """The message of every refusal, once for each case; `known` are those of other cases."""
+    messages = dict(known)
     for outcome in outcomes:
         if outcome.status == REFUSED:
             text = outcome.reason.split("\n")[0]

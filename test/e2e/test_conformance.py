@@ -69,6 +69,29 @@ def test_page_says_what_happened() -> None:
     assert "| `edge-tx1` | 1 | 0 | 0 | 2 |" in page
 
 
+def test_page_keeps_the_lines_of_cases_that_were_not_run() -> None:
+    family = Family("Few")
+    family.add("relu", torch.relu, Random((4,)))
+    family.add("neg", torch.neg, Random((4,)), variant="other")
+    family.add("erfinv", torch.erfinv, Random((4,)))
+    family.add("sin", torch.sin, Random((4,)))
+    outcomes = [
+        Outcome("aten.relu", "float32", "cpu", "host", 2.5),
+        Outcome("aten.relu", "bfloat16", "cpu", "wrong", 9.0),
+        Outcome("aten.neg other", "float32", "cpu", "host", 0.0),
+        Outcome("aten.erfinv", "float32", "cpu", "refused", reason="[import] no"),
+        Outcome("aten.sin", "float32", "cpu", "refused", reason="[import] no sines"),
+    ]
+    page = write_page([family], outcomes)
+    assert write_page([family], outcomes[:2], page) == page
+    again = write_page([family], [Outcome("aten.erfinv", "float32", "cpu", "host", 1.0)], page)
+    assert "| `cpu` | 0 | 3 | 1 | 1 |" in again
+    assert "| `erfinv` | H f32 (1) |" in again
+    assert "no sines" in again
+    assert "`aten.erfinv`: [import] no\n" not in again
+    assert "`neg`" not in write_page([], outcomes[:2], page)
+
+
 def test_the_page_of_the_documentation_has_every_case() -> None:
     page = Path(__file__).parents[2] / "docs" / "conformance.md"
     text = page.read_text(encoding="utf-8")
