@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Activations. All arithmetic is f32 whatever the element type, as in PyTorch.
+// Activations and special functions. All arithmetic is f32 whatever the element
+// type, as in PyTorch.
 #include "passes/normalize/CompositeSupport.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -9,16 +10,17 @@
 using namespace mlir;
 using namespace mlir::asic;
 
-/// A function of one number applied to `self`.
+/// A function of one number applied to `self`, of floats or integers.
 static std::string applyUnary(Composite &composite, TensorBuilder &b,
                               BodyFn function) {
   Value input = composite.operand("self");
   if (!input || !isFloatTensor(composite.resultType(0)))
-    return "expected a float tensor";
+    return "expected a tensor and a float result";
   Type type = composite.resultType(0).getElementType();
   auto body = [&](ImplicitLocOpBuilder &nested, ValueRange args) {
-    return narrowFloat(nested, function(nested, widenFloat(nested, args[0])),
-                       type);
+    Value x = convertScalar(nested, args[0], nested.getF32Type(),
+                            composite.isUnsigned());
+    return narrowFloat(nested, function(nested, x), type);
   };
   composite.replaceResult(0, b.elementwise(input, type, body));
   return {};
@@ -66,6 +68,54 @@ static std::string silu(Composite &composite, TensorBuilder &b) {
   return applyUnary(composite, b, siluBody);
 }
 
+/// The polynomial of `x` with these coefficients, the constant one first.
+static Value polynomial(ImplicitLocOpBuilder &b, Value x,
+                        ArrayRef<double> coefficients) {
+  Value sum = scalarF32(b, coefficients.back());
+  for (double coefficient : llvm::reverse(coefficients.drop_back()))
+    sum = math::FmaOp::create(b, sum, x, scalarF32(b, coefficient));
+  return sum;
+}
+
+/// x · F(w), which is erfinv(x) for w = -log(1 - x²): the form of M. Giles,
+/// "Approximating the erfinv function" (GPU Computing Gems, Jade edition,
+/// 2011). F is 1 + a polynomial of w below 6, and s times one of 1/s - 0.2 from
+/// there to 104, which is farther than f32 goes in ndtri, with s = √w. They are
+/// minimax fits (Remez) to F, with relative errors of 5e-9 and 5e-8.
+static Value inverseErf(ImplicitLocOpBuilder &b, Value x, Value w) {
+  Value rest =
+      polynomial(b, w,
+                 {-1.13773070e-1, 2.32013434e-1, 1.15512451e-2, -2.34112353e-3,
+                  -1.18348529e-4, 3.75639065e-5, 7.24082747e-6, -2.91163155e-6,
+                  3.82784378e-7, -2.42389859e-8, 6.25512697e-10});
+  Value central = math::FmaOp::create(b, x, rest, x);
+  Value root = math::SqrtOp::create(b, w);
+  Value inverse = arith::DivFOp::create(b, scalarF32(b, 1), root);
+  Value ratio =
+      polynomial(b, arith::SubFOp::create(b, inverse, scalarF32(b, 0.2)),
+                 {9.69981313e-1, -2.01598838e-1, -1.74351595e-2, 7.61882246e-1,
+                  -1.17466414, 9.11469460e-1, -9.21236992, 1.65198456e+02,
+                  3.34105438e+02, -4.23742139e+03, 6.79775732e+03});
+  Value tail =
+      arith::MulFOp::create(b, x, arith::MulFOp::create(b, root, ratio));
+  Value isCentral =
+      arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, w, scalarF32(b, 6));
+  return arith::SelectOp::create(b, isCentral, central, tail);
+}
+
+/// The logarithm is of (1 - x) · (1 + x): 1 - x² loses digits near 1.
+static Value erfinvBody(ImplicitLocOpBuilder &b, ValueRange args) {
+  Value x = args[0], one = scalarF32(b, 1);
+  Value product = arith::MulFOp::create(b, arith::SubFOp::create(b, one, x),
+                                        arith::AddFOp::create(b, one, x));
+  Value w = arith::NegFOp::create(b, math::LogOp::create(b, product));
+  return inverseErf(b, x, w);
+}
+
+static std::string erfinv(Composite &composite, TensorBuilder &b) {
+  return applyUnary(composite, b, erfinvBody);
+}
+
 static std::string softmax(Composite &composite, TensorBuilder &b) {
   Value input = composite.operand("self");
   std::optional<int64_t> dim = composite.integer("dim");
@@ -82,6 +132,7 @@ static std::string softmax(Composite &composite, TensorBuilder &b) {
 void mlir::asic::addActivationDecompositions(
     llvm::StringMap<Decomposition> &table) {
   table["aten._softmax"] = softmax;
+  table["aten.erfinv"] = erfinv;
   table["aten.gelu"] = gelu;
   table["aten.silu"] = silu;
 }

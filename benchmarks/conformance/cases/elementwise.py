@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -80,9 +82,13 @@ for name in ("exp", "expm1", "sin", "cos", "tanh", "erf", "erfc", "sigmoid", "at
     add(name, getattr(torch, name), X, ulp=8)
 for name in ("log", "log2", "log10", "log1p", "sqrt", "rsqrt"):
     add(name, getattr(torch, name), POSITIVE, ulp=8)
-for name in ("asin", "acos", "atanh", "erfinv", "tan"):
+for name in ("asin", "acos", "atanh", "tan"):
     add(name, getattr(torch, name), UNIT, ulp=16)
 add("acosh", torch.acosh, DIVISOR, ulp=16)
+add("erfinv", torch.erfinv, UNIT, ulp=4)
+add("erfinv", torch.erfinv, Random((3, 17), -2, 2), variant="integers", dtypes=INTEGERS, ulp=4)
+add("erfinv", torch.erfinv, torch.tensor([s * (1 - 2.0**-k) for k in range(25) for s in (1, -1)]), variant="near one", dtypes=(torch.float32,), ulp=4)  # fmt: skip
+add("erfinv", torch.erfinv, torch.tensor([1.0, -1.0, -0.0, 1.5, -1.5, 1e-38, math.inf, -math.inf, math.nan]), variant="special values", dtypes=(torch.float32,), ulp=4)  # fmt: skip
 add("logit", lambda x: torch.logit(x), Random((3, 17), 0.1, 0.9), ulp=16)
 add("atan2", torch.atan2, X, Random((3, 17)), ulp=8)
 add("hypot", torch.hypot, X, Random((3, 17)), ulp=4)
@@ -141,4 +147,7 @@ family.tested |= {
     ("aten.clamp NaN", torch.float32),
     ("aten.div floor", torch.int64),
     ("aten.fmod scalar", torch.float32),
+    ("aten.erfinv", torch.bfloat16),
+    ("aten.erfinv near one", torch.float32),
+    ("aten.erfinv special values", torch.float32),
 }

@@ -40,6 +40,7 @@ COMPOSITES: frozenset[str] = frozenset(
         "aten.cumsum",
         "aten.div.Scalar_mode",
         "aten.div.Tensor_mode",
+        "aten.erfinv",
         "aten.floor_divide",
         "aten.fmod",
         "aten.gelu",

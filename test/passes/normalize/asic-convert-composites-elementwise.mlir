@@ -46,6 +46,23 @@ func.func @divide_integers(%x: tensor<4xi64>, %y: tensor<4xi64>)
   return %z : tensor<4xi64>
 }
 
+// Both pieces of erfinv are one short body with one logarithm; integers are
+// computed in f32.
+// CHECK-LABEL: func.func @erfinv
+// CHECK: linalg.generic
+// CHECK: arith.sitofp {{.*}} : i32 to f32
+// CHECK: math.log
+// CHECK-NOT: math.log
+// CHECK: math.fma
+// CHECK: math.sqrt
+// CHECK: arith.select
+// CHECK-NOT: linalg.generic
+// CHECK: return
+func.func @erfinv(%x: tensor<4xi32>) -> tensor<4xf32> {
+  %y = call @asic.erfinv(%x) : (tensor<4xi32>) -> tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+
 func.func private @asic.signbit(tensor<4xf32>) -> tensor<4xi1>
   attributes {asic.op = "aten.signbit.default", asic.operands = ["self"],
               asic.results = [0]}
@@ -63,3 +80,6 @@ func.func private @asic.div(tensor<4xi64>, tensor<4xi64>) -> tensor<4xi64>
   attributes {asic.op = "aten.div.Tensor_mode",
               asic.operands = ["self", "other"], asic.results = [0],
               asic.rounding_mode = "floor"}
+func.func private @asic.erfinv(tensor<4xi32>) -> tensor<4xf32>
+  attributes {asic.op = "aten.erfinv.default", asic.operands = ["self"],
+              asic.results = [0]}
