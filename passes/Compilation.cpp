@@ -333,6 +333,8 @@ void Compilation::extractHost(ModuleOp module) {
     return;
   OpPrintingFlags flags;
   flags.elideLargeResourceString(/*largeResourceLimit=*/0);
+  // Runs that end early name the line in the user's source.
+  flags.enableDebugInfo();
   llvm::raw_string_ostream stream(hostText);
   hostModule->print(stream, flags);
   llvm::StringSet<> seen;

@@ -428,7 +428,8 @@ def ConvertToHostPass : Pass<"asic-convert-to-host", "func::FuncOp"> {
     `asic.rescale` becomes 64-bit integer arithmetic, named linalg ops become generics,
     concatenations become slices, and float multiply-accumulates become one `math.fma`, as in the
     machine's contraction. Loops of reductions are reordered so that the innermost one is parallel and contiguous
-    where there is such a one; the order of every sum stays. A look-up at a tensor's value asserts that the place exists.
+    where there is such a one; the order of every sum stays. A read or a write at a place
+    that a tensor's value names asserts that the place exists.
   }];
   let dependentDialects = [
     "arith::ArithDialect", "cf::ControlFlowDialect", "linalg::LinalgDialect", "math::MathDialect",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "dialects/Asic/Asic.h"
 #include "passes/Passes.h"
+#include "passes/Support/Locations.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
@@ -170,25 +171,43 @@ struct InterchangeLoops : OpRewritePattern<linalg::GenericOp> {
   }
 };
 
-/// Stops the program where a look-up's index, a value of a tensor, is outside.
-void checkLookUps(func::FuncOp function) {
-  function.walk([](tensor::ExtractOp op) {
-    ImplicitLocOpBuilder b(op.getLoc(), op);
-    auto type = op.getTensor().getType();
-    for (auto [dim, index] : llvm::enumerate(op.getIndices())) {
-      auto cast = index.getDefiningOp<arith::IndexCastOp>();
-      // Indices of composites are cut off at the ends already.
-      if (!cast || type.isDynamicDim(dim) ||
-          cast.getIn().getDefiningOp<arith::MinSIOp>())
-        continue;
-      int64_t extent = type.getDimSize(dim);
-      Value size = arith::ConstantIndexOp::create(b, extent);
-      Value isInside =
-          arith::CmpIOp::create(b, arith::CmpIPredicate::ult, index, size);
-      std::string text = llvm::formatv(
-          "expected indices of 0 to {0}, got one outside", extent - 1);
-      cf::AssertOp::create(b, isInside, b.getStringAttr(text));
-    }
+/// "aten.embedding at model.py:12: ", as far as it is known.
+std::string describeSource(Operation *op) {
+  SourceLocation source = getSourceLocation(op->getLoc());
+  if (source.torchOp.empty())
+    return {};
+  if (source.file.empty())
+    return source.torchOp + ": ";
+  return source.torchOp + " at " + source.source() + ": ";
+}
+
+/// Stops the program where a place in `tensor` that values of tensors name does
+/// not exist.
+void checkPlace(Operation *op, RankedTensorType tensor, ValueRange place) {
+  ImplicitLocOpBuilder b(op->getLoc(), op);
+  for (auto [dim, index] : llvm::enumerate(place)) {
+    auto cast = index.getDefiningOp<arith::IndexCastOp>();
+    // Samples beside an image were cut off at its border.
+    if (!cast || tensor.isDynamicDim(dim) ||
+        cast.getIn().getDefiningOp<arith::MinSIOp>())
+      continue;
+    int64_t extent = tensor.getDimSize(dim);
+    Value size = arith::ConstantIndexOp::create(b, extent);
+    Value isInside =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::ult, index, size);
+    std::string text =
+        llvm::formatv("{0}expected indices of 0 to {1}, got one outside",
+                      describeSource(op), extent - 1);
+    cf::AssertOp::create(b, isInside, b.getStringAttr(text));
+  }
+}
+
+void checkPlaces(func::FuncOp function) {
+  function.walk([](Operation *op) {
+    if (auto read = dyn_cast<tensor::ExtractOp>(op))
+      checkPlace(op, read.getTensor().getType(), read.getIndices());
+    if (auto write = dyn_cast<tensor::InsertOp>(op))
+      checkPlace(op, write.getDest().getType(), write.getIndices());
   });
 }
 
@@ -201,7 +220,7 @@ struct ConvertToHostPass : impl::ConvertToHostPassBase<ConvertToHostPass> {
         &getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       return signalPassFailure();
-    checkLookUps(getOperation());
+    checkPlaces(getOperation());
   }
 };
 

@@ -14,6 +14,7 @@
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "llvm/ADT/APFloat.h"
+#include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/bit.h"
 #include "llvm/ExecutionEngine/Orc/JITTargetMachineBuilder.h"
 #include "llvm/ExecutionEngine/Orc/Mangling.h"
@@ -22,6 +23,7 @@
 #include "llvm/Target/TargetMachine.h"
 
 #include <csetjmp>
+#include <cstdlib>
 
 using namespace mlir;
 
@@ -87,16 +89,37 @@ int noteAssertion(const char *text) {
 
 [[noreturn]] void leaveProgram() { std::longjmp(*failure, 1); }
 
-/// Runs compiled code, whose frames hold nothing that has to be destroyed;
-/// returns whether it came to its end.
+/// The memory that compiled code holds, for when it does not come to its end.
+thread_local llvm::DenseSet<void *> *buffers = nullptr;
+
+void *allocate(size_t bytes) {
+  void *memory = std::malloc(bytes);
+  if (buffers)
+    buffers->insert(memory);
+  return memory;
+}
+
+void release(void *memory) {
+  if (buffers)
+    buffers->erase(memory);
+  std::free(memory);
+}
+
+/// Runs compiled code, whose frames hold nothing but buffers; returns whether
+/// it came to its end.
 bool run(void (*code)(void **), void **arguments) {
   std::jmp_buf here;
   std::jmp_buf *outer = failure;
+  llvm::DenseSet<void *> held, *outerBuffers = buffers;
   failure = &here;
+  buffers = &held;
   bool isComplete = setjmp(here) == 0;
   if (isComplete)
     code(arguments);
   failure = outer;
+  buffers = outerBuffers;
+  for (void *memory : held)
+    std::free(memory);
   return isComplete;
 }
 
@@ -108,6 +131,8 @@ llvm::orc::SymbolMap runtimeSymbols(llvm::orc::MangleAndInterner interner) {
   };
   add("puts", noteAssertion);
   add("abort", leaveProgram);
+  add("malloc", allocate);
+  add("free", release);
   add("__truncsfhf2", narrow<_Float16, float>);
   add("__truncdfhf2", narrow<_Float16, double>);
   add("__truncsfbf2", narrow<__bf16, float>);

@@ -168,8 +168,6 @@ Value mlir::asic::wrapIndex(ImplicitLocOpBuilder &b, Value value,
   Value negative =
       arith::CmpIOp::create(b, arith::CmpIPredicate::slt, value, zero);
   value = arith::SelectOp::create(b, negative, fromEnd, value);
-  value = arith::MaxSIOp::create(b, value, zero);
-  value = arith::MinSIOp::create(b, value, constant(extent - 1));
   return arith::IndexCastOp::create(b, b.getIndexType(), value);
 }
 

@@ -55,9 +55,8 @@ Value convertTensor(TensorBuilder &b, Value tensor, Type type,
 /// floats.
 Type computeType(Type type);
 
-/// A scalar index into a dimension of `extent` as `index`: a negative one
-/// counts from the end, and what is out of range is cut off at the ends, so
-/// that memory outside is never touched.
+/// A scalar index as `index`; a negative one counts from the end of a dimension
+/// of `extent`.
 Value wrapIndex(ImplicitLocOpBuilder &b, Value value, int64_t extent);
 
 /// The element of `tensor` at the indices `position`.

@@ -2,7 +2,7 @@
 //
 // Updates at places that tensors name. A few rows along one dimension become
 // selections by position, which the accelerator runs; anything else is a loop
-// over the updates, in order, on the host.
+// over the updates, in order, on the host. Places outside end the run there.
 #include "passes/Support/Constants.h"
 #include "passes/normalize/CompositeSupport.h"
 
@@ -106,23 +106,42 @@ static Value scalarArgument(Composite &composite, TensorBuilder &b,
 // Along one dimension
 //===----------------------------------------------------------------------===//
 
-/// Row `row` of every result is what `source`, of one row, says; `index` is a
-/// tensor without dimensions. Adds where `factor` is given.
-static Value selectRow(TensorBuilder &b, Value destination, int64_t dim,
-                       Value index, Value source, Update kind) {
+namespace {
+/// Rows along `dim` of a tensor that `index` (1-D, or none) names.
+struct Rows {
+  int64_t dim;
+  Value index;
+  /// Whether negative ones count from the end; PyTorch refuses them elsewhere.
+  bool wraps = false;
+
+  /// A scalar of `index` as a position in a dimension of `extent`.
+  Value position(ImplicitLocOpBuilder &b, Value row, int64_t extent) const {
+    if (wraps)
+      return wrapIndex(b, row, extent);
+    return arith::IndexCastOp::create(b, b.getIndexType(), row);
+  }
+};
+} // namespace
+
+/// The destination with `source`, of one row, at the row that `rows` names.
+static Value selectRow(TensorBuilder &b, Value destination, const Rows &rows,
+                       Value source, Update kind) {
+  int64_t dim = rows.dim;
   RankedTensorType type = tensorType(destination);
   int64_t rank = type.getRank(), extent = type.getDimSize(dim);
   Type i32 = b.getI32Type();
-  // The index alone is 64 bits wide: one element for the host.
+  Value places = iota(b, extent, i32);
+  // The index alone is 64 bits wide: one element for the host, which looks it
+  // up in the list of all places, so that one that does not exist is found.
   Value place = b.elementwise(
-      index, i32, [&](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
-        return arith::IndexCastOp::create(b, i32,
-                                          wrapIndex(b, args[0], extent));
+      b.reshape(rows.index, {}), i32,
+      [&](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
+        return extractAt(b, places, rows.position(b, args[0], extent));
       });
   SmallVector<int64_t> others = dimsWithout(rank, dim), shape;
   for (int64_t other : others)
     shape.push_back(type.getDimSize(other));
-  SmallVector<Value> inputs{destination, place, iota(b, extent, i32)};
+  SmallVector<Value> inputs{destination, place, places};
   SmallVector<AffineMap> maps{b.identityMap(rank), b.dimsMap(rank, {}),
                               b.dimsMap(rank, dim)};
   inputs.push_back(b.reshape(source, shape));
@@ -136,14 +155,13 @@ static Value selectRow(TensorBuilder &b, Value destination, int64_t dim,
   return b.map(inputs, maps, type.getShape(), type.getElementType(), body);
 }
 
-/// Updates the rows along `dim` that `index` (1-D, or none) names, each by its
-/// row of `source`.
-static Value updateRows(TensorBuilder &b, Value destination, int64_t dim,
-                        Value index, Value source, Update kind) {
+/// Updates the rows that `rows` names, each by its row of `source`.
+static Value updateRows(TensorBuilder &b, Value destination, Rows rows,
+                        Value source, Update kind) {
   RankedTensorType type = tensorType(destination);
-  int64_t rows = tensorType(index).getNumElements();
-  int64_t rank = type.getRank();
-  index = b.reshape(index, {rows});
+  int64_t count = tensorType(rows.index).getNumElements();
+  int64_t rank = type.getRank(), dim = rows.dim;
+  Value index = b.reshape(rows.index, {count});
   if (rank == 0)
     return kind == Update::assign
                ? source
@@ -152,21 +170,22 @@ static Value updateRows(TensorBuilder &b, Value destination, int64_t dim,
                                  return combine(b, kind, args[0], args[1],
                                                 false);
                                });
-  if (rows <= kMaxSelectedRows) {
-    for (int64_t row = 0; row < rows; ++row)
-      destination = selectRow(b, destination, dim,
-                              b.reshape(slice(b, index, 0, row, 1), {}),
+  if (count <= kMaxSelectedRows) {
+    for (int64_t row = 0; row < count; ++row)
+      destination = selectRow(b, destination,
+                              {dim, slice(b, index, 0, row, 1), rows.wraps},
                               slice(b, source, dim, row, 1), kind);
     return destination;
   }
   Updates updates{destination, SmallVector<int64_t>(type.getShape()), kind};
-  updates.shape[dim] = rows;
+  updates.shape[dim] = count;
   return emitUpdates(b, updates,
                      [&](ImplicitLocOpBuilder &b, ValueRange place,
                          SmallVector<Value> &position) {
                        position.assign(place.begin(), place.end());
                        Value row = extractAt(b, index, place[dim]);
-                       position[dim] = wrapIndex(b, row, type.getDimSize(dim));
+                       position[dim] =
+                           rows.position(b, row, type.getDimSize(dim));
                        return extractAt(b, source, place);
                      });
 }
@@ -178,7 +197,7 @@ static std::string indexCopy(Composite &composite, TensorBuilder &b) {
   if (!self || !dim || !index || !source)
     return "expected a tensor, an index and a source";
   composite.replaceResult(
-      0, updateRows(b, self, *dim, index, source, Update::assign));
+      0, updateRows(b, self, {*dim, index}, source, Update::assign));
   return {};
 }
 
@@ -204,7 +223,7 @@ static std::string indexAdd(Composite &composite, TensorBuilder &b) {
                    scalarArgument(composite, b, "alpha",
                                   tensorType(self).getElementType()));
   composite.replaceResult(
-      0, updateRows(b, self, *dim, index, source, Update::add));
+      0, updateRows(b, self, {*dim, index}, source, Update::add));
   return {};
 }
 
@@ -222,8 +241,8 @@ static std::string indexFill(Composite &composite, TensorBuilder &b) {
   Value source =
       linalg::FillOp::create(b, value, b.empty(shape, type.getElementType()))
           .getResult(0);
-  composite.replaceResult(
-      0, updateRows(b, self, *dim, index, source, Update::assign));
+  composite.replaceResult(0, updateRows(b, self, {*dim, index, /*wraps=*/true},
+                                        source, Update::assign));
   return {};
 }
 
@@ -245,9 +264,8 @@ scatterInto(TensorBuilder &b, Value destination, int64_t dim, Value index,
                          SmallVector<Value> &position) {
                        position.assign(place.begin(), place.end());
                        if (!position.empty())
-                         position[dim] =
-                             wrapIndex(b, extractAt(b, index, place),
-                                       tensorType(destination).getDimSize(dim));
+                         position[dim] = arith::IndexCastOp::create(
+                             b, b.getIndexType(), extractAt(b, index, place));
                        return value(b, place);
                      });
 }
@@ -519,9 +537,9 @@ static std::string indexPut(Composite &composite, TensorBuilder &b) {
     int64_t dim = std::distance(put.indices.begin(), only);
     SmallVector<int64_t> shape(tensorType(put.self).getShape());
     shape[dim] = rows;
-    composite.replaceResult(0,
-                            updateRows(b, put.self, dim, *only,
-                                       b.reshape(values, shape), updates.kind));
+    composite.replaceResult(
+        0, updateRows(b, put.self, {dim, *only, /*wraps=*/true},
+                      b.reshape(values, shape), updates.kind));
     return {};
   }
   Value result = emitUpdates(b, updates,

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -332,7 +333,52 @@ def test_look_ups_outside_the_table(target: str) -> None:
     table = torch.randn(10, 4)
     compiled = asic.compile(Rows().eval(), (table, torch.tensor([1, 2])), target=target)
     for row in (10, -11, 2**40, -(2**40)):
-        with pytest.raises(asic.ProgramError, match="expected indices of 0 to 9, got one outside"):
+        with pytest.raises(
+            asic.ProgramError,
+            match=r"aten.index at .*test_compile_errors.py:\d+: expected indices of 0 to 9, got one",
+        ):
             compiled(table, torch.tensor([1, row]))
     rows = torch.tensor([-10, 9])
     assert torch.equal(compiled(table, rows), table[rows])
+
+
+def put(table: torch.Tensor, rows: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+    result = table.clone()
+    result[rows] = values
+    return result
+
+
+def scatter(table: torch.Tensor, rows: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+    return table.scatter(0, rows[:, None].expand(-1, 4), values)
+
+
+def index_copy(table: torch.Tensor, rows: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+    return table.index_copy(0, rows, values)
+
+
+def index_add(table: torch.Tensor, rows: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+    return table.index_add(0, rows, values)
+
+
+@pytest.mark.parametrize("target", ["cpu", "edge-tx1"])
+@pytest.mark.parametrize("count", [2, 7])  # Selections, and a loop on the host.
+@pytest.mark.parametrize(
+    ("update", "wraps"), [(put, True), (scatter, False), (index_copy, False), (index_add, False)]
+)
+def test_updates_outside_the_table(
+    update: Callable[..., torch.Tensor], wraps: bool, count: int, target: str
+) -> None:
+    class Update(nn.Module):
+        def forward(self, *args: torch.Tensor) -> torch.Tensor:
+            return update(*args)
+
+    table, values = torch.zeros(10, 4), torch.ones(count, 4)
+    inside = torch.arange(count)
+    compiled = asic.compile(Update().eval(), (table, inside, values), target=target)
+    for row in (10, 2**40, -11, *(() if wraps else (-1,))):
+        outside = inside.clone()
+        outside[-1] = row
+        with pytest.raises(asic.ProgramError, match=r":\d+: expected indices of 0 to 9, got one"):
+            compiled(table, outside, values)
+    inside[-1] = -1 if wraps else 9
+    assert torch.equal(compiled(table, inside, values), update(table, inside, values))

@@ -89,3 +89,12 @@ func.func @look_up(%table: tensor<10x4xf32>, %rows: tensor<4xi64>, %init: tensor
   } -> tensor<4xf32>
   return %0 : tensor<4xf32>
 }
+
+// CHECK-LABEL: func.func @update
+// CHECK: cf.assert %{{.*}}, "aten.scatter at model.py:3: expected indices of 0 to 9, got one outside"
+// CHECK: tensor.insert
+func.func @update(%table: tensor<10xf32>, %row: i64, %value: f32) -> tensor<10xf32> {
+  %0 = arith.index_cast %row : i64 to index
+  %1 = tensor.insert %value into %table[%0] : tensor<10xf32> loc(fused<"aten.scatter">["model.py":3:0])
+  return %1 : tensor<10xf32>
+}
