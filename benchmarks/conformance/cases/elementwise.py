@@ -89,6 +89,10 @@ add("erfinv", torch.erfinv, UNIT, ulp=4)
 add("erfinv", torch.erfinv, Random((3, 17), -2, 2), variant="integers", dtypes=INTEGERS, ulp=4)
 add("erfinv", torch.erfinv, torch.tensor([s * (1 - 2.0**-k) for k in range(25) for s in (1, -1)]), variant="near one", dtypes=(torch.float32,), ulp=4)  # fmt: skip
 add("erfinv", torch.erfinv, torch.tensor([1.0, -1.0, -0.0, 1.5, -1.5, 1e-38, math.inf, -math.inf, math.nan]), variant="special values", dtypes=(torch.float32,), ulp=4)  # fmt: skip
+add("special_ndtri", torch.special.ndtri, Random((3, 17), 0.01, 0.99), dtypes=(torch.float32,), ulp=5)  # fmt: skip
+add("special_ndtri", torch.special.ndtri, Random((3, 17), -1, 2), variant="integers", dtypes=INTEGERS, ulp=0)  # fmt: skip
+add("special_ndtri", torch.special.ndtri, torch.tensor([2.0**-k for k in range(1, 150)]), variant="far below", dtypes=(torch.float32,), ulp=5)  # fmt: skip
+add("special_ndtri", torch.special.ndtri, torch.tensor([0.0, -0.0, 0.5, 1.0, 1.5, -0.5, math.inf, -math.inf, math.nan]), variant="special values", dtypes=(torch.float32,), ulp=0)  # fmt: skip
 add("logit", lambda x: torch.logit(x), Random((3, 17), 0.1, 0.9), ulp=16)
 add("atan2", torch.atan2, X, Random((3, 17)), ulp=8)
 add("hypot", torch.hypot, X, Random((3, 17)), ulp=4)
@@ -150,4 +154,7 @@ family.tested |= {
     ("aten.erfinv", torch.bfloat16),
     ("aten.erfinv near one", torch.float32),
     ("aten.erfinv special values", torch.float32),
+    ("aten.special_ndtri", torch.float32),
+    ("aten.special_ndtri far below", torch.float32),
+    ("aten.special_ndtri special values", torch.float32),
 }

@@ -70,6 +70,7 @@ COMPOSITES: frozenset[str] = frozenset(
         "aten.signbit",
         "aten.silu",
         "aten.sort",
+        "aten.special_ndtri",
         "aten.topk",
         "aten.tril",
         "aten.triu",

@@ -63,6 +63,17 @@ func.func @erfinv(%x: tensor<4xi32>) -> tensor<4xf32> {
   return %y : tensor<4xf32>
 }
 
+// The logarithm is of 2p and 2 - 2p, not of what 2p - 1 leaves.
+// CHECK-LABEL: func.func @ndtri
+// CHECK: %[[TWICE:.*]] = arith.mulf
+// CHECK: %[[REST:.*]] = arith.subf %{{.*}}, %[[TWICE]]
+// CHECK: %[[PRODUCT:.*]] = arith.mulf %[[TWICE]], %[[REST]]
+// CHECK: math.log %[[PRODUCT]]
+func.func @ndtri(%p: tensor<4xf32>) -> tensor<4xf32> {
+  %x = call @asic.ndtri(%p) : (tensor<4xf32>) -> tensor<4xf32>
+  return %x : tensor<4xf32>
+}
+
 func.func private @asic.signbit(tensor<4xf32>) -> tensor<4xi1>
   attributes {asic.op = "aten.signbit.default", asic.operands = ["self"],
               asic.results = [0]}
@@ -83,3 +94,6 @@ func.func private @asic.div(tensor<4xi64>, tensor<4xi64>) -> tensor<4xi64>
 func.func private @asic.erfinv(tensor<4xi32>) -> tensor<4xf32>
   attributes {asic.op = "aten.erfinv.default", asic.operands = ["self"],
               asic.results = [0]}
+func.func private @asic.ndtri(tensor<4xf32>) -> tensor<4xf32>
+  attributes {asic.op = "aten.special_ndtri.default",
+              asic.operands = ["self"], asic.results = [0]}
