@@ -22,9 +22,9 @@ bool isWork(Operation &op) {
          !op.hasTrait<OpTrait::ConstantLike>() && !isShared(&op);
 }
 
-/// What of `op` a person recognises: the look-up in a body that was fused with
-/// others, and the operators of all of them.
-SourceLocation locate(Operation &op) {
+} // namespace
+
+SourceLocation mlir::asic::locateOperation(Operation &op) {
   SourceLocation result = getSourceLocation(op.getLoc());
   llvm::SetVector<StringRef> operators;
   SmallVector<SourceLocation> locations;
@@ -41,11 +41,19 @@ SourceLocation locate(Operation &op) {
   return result;
 }
 
+std::string mlir::asic::operatorName(Operation &op) {
+  SourceLocation location = locateOperation(op);
+  return location.torchOp.empty() ? op.getName().getStringRef().str()
+                                  : location.torchOp;
+}
+
+namespace {
+
 PlacementRecord makeRecord(StringRef kind, Operation &op, StringRef text,
                            func::FuncOp func) {
   auto [reason, remedy] = text.split("; ");
   return {kind.str(),   op.getName().getStringRef().str(), reason.str(),
-          remedy.str(), func.getSymName().str(),           locate(op)};
+          remedy.str(), func.getSymName().str(),           locateOperation(op)};
 }
 
 class Explainer {

@@ -45,6 +45,13 @@ struct Placement {
   uint64_t crossings = 0;
 };
 
+/// What of `op` a person recognises: the look-up in a body that was fused with
+/// others, and the operators of all of them.
+SourceLocation locateOperation(Operation &op);
+
+/// The user's operator, "aten.embedding"; the op's own name when it is unknown.
+std::string operatorName(Operation &op);
+
 /// Reads what the partition phase left in `module`.
 Placement explainPlacement(ModuleOp module, const ::asic::TargetModel &target);
 

@@ -4,6 +4,7 @@
 #include "passes/Passes.h"
 #include "passes/Support/Target.h"
 #include "passes/partition/Boundary.h"
+#include "passes/partition/Explain.h"
 #include "passes/partition/Legality.h"
 #include "passes/partition/Placement.h"
 
@@ -103,7 +104,7 @@ LogicalResult Partitioner::assignSides(bool fallbackIsError) {
     op.setAttr(kRefusalAttrName, StringAttr::get(op.getContext(), *refusal));
     if (fallbackIsError)
       op.emitError() << "the accelerator cannot run this operation, '"
-                     << op.getName() << "': " << *refusal;
+                     << operatorName(op) << "': " << *refusal;
   }
   if (refused && fallbackIsError)
     return failure();

@@ -2,6 +2,7 @@
 #include "passes/partition/Placement.h"
 
 #include "passes/Support/Locations.h"
+#include "passes/partition/Explain.h"
 #include "passes/partition/Legality.h"
 #include "passes/partition/MinCut.h"
 #include "passes/partition/Partition.h"
@@ -195,10 +196,8 @@ private:
     std::string with = "what the accelerator refuses";
     std::string remedy = "free the operations around it from the host";
     if (refused) {
-      SourceLocation place = getSourceLocation(refused->getLoc());
-      with = place.torchOp.empty() ? refused->getName().getStringRef().str()
-                                   : place.torchOp;
-      with = "'" + with + "'";
+      SourceLocation place = locateOperation(*refused);
+      with = "'" + operatorName(*refused) + "'";
       if (!place.file.empty())
         with += " at " + place.source();
       remedy = "follow the remedy of " + with;

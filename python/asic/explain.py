@@ -32,12 +32,12 @@ def record(
     source = f"{entry['file']}:{entry['line']}" if entry["file"] else ""
     crossing = regions.get(entry["region"], {"bytes_in": 0, "bytes_out": 0, "cycles": 0})
     return {
-        "op": entry["op"],
+        "op": entry["torch_op"] or entry["op"],
         "location": ": ".join(part for part in (source, entry["layer"]) if part),
         "reason": entry["reason"],
         "kind": entry["kind"],
         "remedy": entry["remedy"],
-        "torch_op": entry["torch_op"],
+        "ir_op": entry["op"],
         "source": source,
         "module": entry["layer"],
         "region": entry["region"],
@@ -72,7 +72,7 @@ def grouped(records: Iterable[dict[str, Any]]) -> list[Group]:
         Group(
             rows[0],
             len(rows),
-            tuple(dict.fromkeys(row.get("torch_op") or row["op"] for row in rows)),
+            tuple(dict.fromkeys(row["op"] for row in rows)),
         )
         for rows in groups.values()
     ]
@@ -85,7 +85,8 @@ class Explanation:
     Attributes:
         summary: target, operations and multiply-accumulates on either side, host steps,
             crossings with their bytes, cycles and milliseconds.
-        records: one per operation on the host or on a slower engine: op, torch_op, kind,
+        records: one per operation on the host or on a slower engine: op (PyTorch's, where it
+            is known), ir_op, kind,
             reason, remedy, source, module, region and what the region's crossing costs.
     """
 

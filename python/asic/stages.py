@@ -33,7 +33,7 @@ class Stages(Mapping[str, str]):
 
     def __getitem__(self, phase: str) -> str:
         if phase not in self._names:
-            raise KeyError(phase)
+            raise KeyError(f"expected one of {', '.join(self._names)}, got {phase!r}")
         if phase == "program" and phase not in self._texts:
             texts = [machine.disassemble() for machine in self._machines.values()]
             self._texts[phase] = "\n".join(texts)

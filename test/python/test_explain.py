@@ -60,7 +60,7 @@ def test_a_refusal_says_what_where_and_what_to_do() -> None:
     compiled = asic.compile(model, args)
     (record,) = compiled.report().to_dict()["fallbacks"]
     assert record["kind"] == "refused"
-    assert record["torch_op"] == "aten.gather"
+    assert record["op"] == "aten.gather"
     assert "look-up" in record["reason"]
     assert "start or end" in record["remedy"]
     line = next(

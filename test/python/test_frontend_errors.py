@@ -138,6 +138,24 @@ def test_empty_input() -> None:
     refuse(r"got shape \(0, 8\) for 'input'", nn.Linear(8, 8).eval(), (torch.zeros(0, 8),))
 
 
+class LayerCache:
+    def __init__(self, keys: Tensor) -> None:
+        self.keys = keys
+
+
+def test_containers_that_torch_does_not_know() -> None:
+    class Makes(nn.Module):
+        def forward(self, x: Tensor) -> LayerCache:
+            return LayerCache(x + 1)
+
+    class Takes(nn.Module):
+        def forward(self, cache: LayerCache) -> Tensor:
+            return cache.keys + 1
+
+    refuse(r"expected outputs of tensors.* got a '.*LayerCache'; have the model make none", Makes())
+    refuse(r"expected inputs of tensors.*LayerCache", Takes(), (LayerCache(torch.ones(2)),))
+
+
 def test_models_of_other_kinds() -> None:
     refuse("got the class Linear; pass an instance", nn.Linear)
     with pytest.warns(DeprecationWarning, match="torch.jit"):

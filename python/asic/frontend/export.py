@@ -298,6 +298,17 @@ def _user_frame(problem: BaseException) -> str:
     return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "unknown source"
 
 
+def _unknown_class(name: str, side: str, detail: str) -> CompileError:
+    remedy = "use a tuple or a dict"
+    if name.endswith("Cache"):
+        remedy = "have the model make none, of Transformers with kwargs={'use_cache': False}"
+    return error(
+        f"expected {side}s of tensors, numbers, and tuples, lists and dicts of them, got a "
+        f"'{name}'; {remedy}, or register the class with torch.utils._pytree",
+        detail,
+    )
+
+
 def _export_error(problem: Exception) -> CompileError:
     """What `torch.export` could not do, by kind."""
     name, where = type(problem).__name__, _user_frame(problem)
@@ -317,6 +328,11 @@ def _export_error(problem: Exception) -> CompileError:
             "declare the dimension as the message suggests, or leave it static",
             detail,
         )
+    unknown = re.search(
+        r"Found <class '(.+?)'> in (output)|Unsupported (input) type <class '(.+?)'>", detail
+    )
+    if unknown:
+        return _unknown_class(unknown[1] or unknown[4], unknown[2] or unknown[3], detail)
     if "might be aliasing" in chain:
         return error(
             "expected branches and loop bodies that return new tensors, got one that returns "
