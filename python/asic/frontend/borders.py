@@ -17,7 +17,7 @@ from torch.export.graph_signature import (
 )
 from torch.utils import _pytree as pytree
 
-from asic.frontend.export import error
+from asic.frontend.messages import error
 from asic.frontend.skew import ir
 from asic.structure import Structure
 

@@ -8,8 +8,8 @@ from torch.export import ExportedProgram
 from torch.fx.experimental.symbolic_shapes import free_unbacked_symbols
 
 from asic.frontend.borders import input_infos
-from asic.frontend.export import error
 from asic.frontend.locations import source_of
+from asic.frontend.messages import error
 from asic.frontend.schema import argument
 
 

@@ -16,9 +16,9 @@ import torch
 from torch.fx import GraphModule, Node
 
 from asic.errors import CompileError
-from asic.frontend.export import error
 from asic.frontend.fold import attribute, constant, evaluate
 from asic.frontend.locations import source_of
+from asic.frontend.messages import error
 
 aten = torch.ops.aten
 

@@ -18,8 +18,8 @@ from asic.frontend.borders import (
     symbol_ranges,
     tensor_info,
 )
-from asic.frontend.export import error
 from asic.frontend.fold import drop_assertions
+from asic.frontend.messages import error
 from asic.frontend.padding.masker import expression
 from asic.sizes import Dimensions, DynamicTensor
 from asic.structure import Structure

@@ -4,36 +4,27 @@
 from __future__ import annotations
 
 import inspect
-import io
-import logging
 import os
 import re
-import traceback
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import numpy as np
 import torch
-from torch.export import ExportedProgram, _trace
+from torch.export import ExportedProgram
 from torch.utils import _pytree as pytree
 
 from asic.errors import CompileError
 from asic.frontend import meta
 from asic.frontend.attributes import followed
+from asic.frontend.messages import error, export_error, first_line, quiet
 
 _TRAINING = (
     torch.nn.modules.batchnorm._BatchNorm,
     torch.nn.modules.dropout._DropoutNd,
 )
-
-
-def error(message: str, *diagnostics: str) -> CompileError:
-    """A `CompileError` of this phase."""
-    return CompileError(message, phase="import", diagnostics=diagnostics)
 
 
 def capture(
@@ -100,7 +91,7 @@ def export(
         if dynamic_shapes is not None and isinstance(problem, IndexError):
             given = inspect.signature(model.forward).bind(*args, **(kwargs or {})).arguments
             _check_dimensions(given, dynamic_shapes)
-        raise _export_error(problem) from problem
+        raise export_error(problem) from problem
     read = set(program.graph_signature.inputs_to_lifted_tensor_constants.values())
     for name in sorted(assigned & read):
         raise _unregistered(name)
@@ -127,7 +118,7 @@ def decompose(program: ExportedProgram, table: dict[Any, Callable[..., Any]]) ->
         constant = re.match(r"Constant (\S+) is mutated", str(problem))
         if constant:
             raise _unregistered(constant[1]) from None
-        raise _export_error(problem) from problem
+        raise export_error(problem) from problem
     except AssertionError as problem:
         names = _same_memory({**program.state_dict, **program.constants})
         if names:
@@ -136,7 +127,7 @@ def decompose(program: ExportedProgram, table: dict[Any, Callable[..., Any]]) ->
                 f"'{names[0]}' and '{names[1]}' in one memory; register the buffer once, or "
                 "clone() it"
             ) from problem
-        raise _export_error(problem) from problem
+        raise export_error(problem) from problem
 
 
 def _unregistered(name: str) -> CompileError:
@@ -157,35 +148,6 @@ def _same_memory(state: dict[str, Any]) -> tuple[str, str] | None:
     return None
 
 
-#: Loggers that print a traceback of torch's own when an export fails, ahead of our message.
-_LOUD = (
-    "torch._subclasses.fake_tensor",
-    "torch.fx.experimental.symbolic_shapes",
-    "torch.export",
-)
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Hides what torch says about itself."""
-    loud = [logging.getLogger(name) for name in _LOUD]
-    before = [(logger, logger.disabled) for logger in loud]
-    # A failed export prints its graph so far to `sys.stderr`, the only use of `sys` there.
-    with (
-        mock.patch.object(_trace, "sys", mock.Mock(stderr=io.StringIO())),
-        warnings.catch_warnings(),
-    ):
-        # It copies its own tree specs in a way that it advises against.
-        warnings.filterwarnings("ignore", ".*isinstance.treespec, LeafSpec", FutureWarning)
-        try:
-            for logger in loud:
-                logger.disabled = True
-            yield
-        finally:
-            for logger, disabled in before:
-                logger.disabled = disabled
-
-
 def _load(path: Path) -> ExportedProgram:
     if path.suffix != ".pt2":
         raise error(
@@ -198,7 +160,7 @@ def _load(path: Path) -> ExportedProgram:
             return torch.export.load(path)
     except Exception as problem:
         raise error(
-            f"cannot read {path}: {_first_line(problem)}; save it again with the "
+            f"cannot read {path}: {first_line(problem)}; save it again with the "
             f"installed torch {torch.__version__}",
             str(problem),
         ) from problem
@@ -280,74 +242,3 @@ def check_weights(state: dict[str, Any], parameters: dict[str, Any]) -> None:
                 f"expected finite weights, got Inf in '{name}'; check the checkpoint or "
                 "the training run"
             )
-
-
-def _first_line(problem: BaseException) -> str:
-    lines = [line.strip() for line in str(problem).splitlines() if line.strip()]
-    return lines[0] if lines else type(problem).__name__
-
-
-def _user_frame(problem: BaseException) -> str:
-    """Innermost frame of the traceback outside torch and this package, as file:line."""
-    inside = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]))
-    frames = [
-        f
-        for f in traceback.extract_tb(problem.__traceback__)
-        if not f.filename.startswith((*inside, "<"))
-    ]
-    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "unknown source"
-
-
-def _unknown_class(name: str, side: str, detail: str) -> CompileError:
-    remedy = "use a tuple or a dict"
-    if name.endswith("Cache"):
-        remedy = "have the model make none, of Transformers with kwargs={'use_cache': False}"
-    return error(
-        f"expected {side}s of tensors, numbers, and tuples, lists and dicts of them, got a "
-        f"'{name}'; {remedy}, or register the class with torch.utils._pytree",
-        detail,
-    )
-
-
-def _export_error(problem: Exception) -> CompileError:
-    """What `torch.export` could not do, by kind."""
-    name, where = type(problem).__name__, _user_frame(problem)
-    detail = str(problem)
-    chain = f"{name} {detail}"
-    if "DataDependent" in chain or "data-dependent" in chain:
-        return error(
-            f"expected shapes and branches that do not depend on data, got a "
-            f"data-dependent one at {where}: {_first_line(problem)}; move that part out "
-            "of the compiled model",
-            detail,
-        )
-    if "Constraints violated" in chain or "ConstraintViolation" in chain:
-        reasons = [line.strip(" -") for line in detail.splitlines() if line.startswith("  - ")]
-        return error(
-            f"dynamic_shapes do not fit the model: {reasons[0] if reasons else _first_line(problem)}; "
-            "declare the dimension as the message suggests, or leave it static",
-            detail,
-        )
-    unknown = re.search(
-        r"Found <class '(.+?)'> in (output)|Unsupported (input) type <class '(.+?)'>", detail
-    )
-    if unknown:
-        return _unknown_class(unknown[1] or unknown[4], unknown[2] or unknown[3], detail)
-    if "might be aliasing" in chain:
-        return error(
-            "expected branches and loop bodies that return new tensors, got one that returns "
-            f"its input ({_first_line(problem)}); return x.clone() there",
-            detail,
-        )
-    if "dynamic_shapes" in chain:
-        return error(
-            f"dynamic_shapes do not fit the inputs: {_first_line(problem)}; give one "
-            "entry per forward parameter",
-            detail,
-        )
-    return error(
-        f"cannot trace the model with these args, stopped at {where}: {name}: "
-        f"{_first_line(problem)}; check the args' shapes and dtypes by calling "
-        "model(*args)",
-        detail,
-    )

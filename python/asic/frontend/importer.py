@@ -29,8 +29,9 @@ from asic.frontend.checks import check
 from asic.frontend.composites import CompositeImporter, without_composites
 from asic.frontend.control import unroll
 from asic.frontend.decompose import layers, recover_linear, relax_views, split_bins
-from asic.frontend.export import capture, decompose, error, export
+from asic.frontend.export import capture, decompose, export
 from asic.frontend.locations import Source, operator_of, source_of
+from asic.frontend.messages import error
 from asic.frontend.meta import has_data
 from asic.frontend.movement import movements
 from asic.frontend.naming import resource_names

@@ -23,9 +23,10 @@ from torch.export.graph_signature import (
 from torch.fx import GraphModule, Node
 
 from asic.frontend.borders import TensorInfo, tensor_info
-from asic.frontend.export import decompose, error
+from asic.frontend.export import decompose
 from asic.frontend.fold import attribute, is_written, mutates
 from asic.frontend.locations import source_of
+from asic.frontend.messages import error
 from asic.frontend.weights import to_numpy
 
 aten = torch.ops.aten

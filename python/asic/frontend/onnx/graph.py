@@ -17,7 +17,7 @@ import onnx
 import onnx.inliner
 from onnx import ModelProto, NodeProto, TensorProto, external_data_helper, numpy_helper
 
-from asic.frontend.export import error
+from asic.frontend.messages import error
 from asic.frontend.weights import INLINE_LIMIT
 from asic.tensors import Array, numpy_dtype, to_array
 

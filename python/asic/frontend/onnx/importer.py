@@ -14,8 +14,8 @@ from torch_mlir.extras import onnx_importer
 
 from asic.errors import CompileError
 from asic.frontend.borders import TensorInfo, name_borders
-from asic.frontend.export import error
 from asic.frontend.importer import Imported, kept_resources
+from asic.frontend.messages import error
 from asic.frontend.onnx.fold import simplify
 from asic.frontend.onnx.graph import OnnxGraph, dtype_of, read, shape_of
 from asic.frontend.onnx.rewrite import Rewriter

@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 from onnx import NodeProto
 
-from asic.frontend.export import error
+from asic.frontend.messages import error
 from asic.frontend.onnx.graph import OnnxGraph
 from asic.tensors import Array
 

@@ -19,8 +19,8 @@ import sympy
 import torch
 from torch.fx import Graph, GraphModule, Node
 
-from asic.frontend.export import error
 from asic.frontend.locations import source_of
+from asic.frontend.messages import error
 from asic.sizes import Hidden
 
 aten = torch.ops.aten

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""What torch says when an export fails, and what we say instead."""
+
+from __future__ import annotations
+
+import io
+import logging
+import re
+import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from unittest import mock
+
+import torch
+from torch.export import _trace
+
+from asic.errors import CompileError
+
+#: Loggers that print a traceback of torch's own when an export fails, ahead of our message.
+_LOUD = (
+    "torch._subclasses.fake_tensor",
+    "torch.fx.experimental.symbolic_shapes",
+    "torch.export",
+)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Hides what torch says about itself."""
+    loud = [logging.getLogger(name) for name in _LOUD]
+    before = [(logger, logger.disabled) for logger in loud]
+    # A failed export prints its graph so far to `sys.stderr`, the only use of `sys` there.
+    with (
+        mock.patch.object(_trace, "sys", mock.Mock(stderr=io.StringIO())),
+        warnings.catch_warnings(),
+    ):
+        # It copies its own tree specs in a way that it advises against.
+        warnings.filterwarnings("ignore", ".*isinstance.treespec, LeafSpec", FutureWarning)
+        try:
+            for logger in loud:
+                logger.disabled = True
+            yield
+        finally:
+            for logger, disabled in before:
+                logger.disabled = disabled
+
+
+def error(message: str, *diagnostics: str) -> CompileError:
+    """A `CompileError` of this phase."""
+    return CompileError(message, phase="import", diagnostics=diagnostics)
+
+
+def first_line(problem: BaseException) -> str:
+    """The first line of a message that says something, else the kind of problem."""
+    lines = [line.strip() for line in str(problem).splitlines() if line.strip()]
+    return lines[0] if lines else type(problem).__name__
+
+
+def _user_frame(problem: BaseException) -> str:
+    """Innermost frame of the traceback outside torch and this package, as file:line."""
+    inside = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]))
+    frames = [
+        f
+        for f in traceback.extract_tb(problem.__traceback__)
+        if not f.filename.startswith((*inside, "<"))
+    ]
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "unknown source"
+
+
+def _unknown_class(name: str, side: str, detail: str) -> CompileError:
+    remedy = "use a tuple or a dict"
+    if name.endswith("Cache"):
+        remedy = "have the model make none, of Transformers with kwargs={'use_cache': False}"
+    return error(
+        f"expected {side}s of tensors, numbers, and tuples, lists and dicts of them, got a "
+        f"'{name}'; {remedy}, or register the class with torch.utils._pytree",
+        detail,
+    )
+
+
+def export_error(problem: Exception) -> CompileError:
+    """What `torch.export` could not do, by kind."""
+    name, where = type(problem).__name__, _user_frame(problem)
+    detail = str(problem)
+    chain = f"{name} {detail}"
+    if "DataDependent" in chain or "data-dependent" in chain:
+        return error(
+            f"expected shapes and branches that do not depend on data, got a "
+            f"data-dependent one at {where}: {first_line(problem)}; move that part out "
+            "of the compiled model",
+            detail,
+        )
+    if "Constraints violated" in chain or "ConstraintViolation" in chain:
+        reasons = [line.strip(" -") for line in detail.splitlines() if line.startswith("  - ")]
+        return error(
+            f"dynamic_shapes do not fit the model: {reasons[0] if reasons else first_line(problem)}; "
+            "declare the dimension as the message suggests, or leave it static",
+            detail,
+        )
+    unknown = re.search(
+        r"Found <class '(.+?)'> in (output)|Unsupported (input) type <class '(.+?)'>", detail
+    )
+    if unknown:
+        return _unknown_class(unknown[1] or unknown[4], unknown[2] or unknown[3], detail)
+    if "might be aliasing" in chain:
+        return error(
+            "expected branches and loop bodies that return new tensors, got one that returns "
+            f"its input ({first_line(problem)}); return x.clone() there",
+            detail,
+        )
+    if "dynamic_shapes" in chain:
+        return error(
+            f"dynamic_shapes do not fit the inputs: {first_line(problem)}; give one "
+            "entry per forward parameter",
+            detail,
+        )
+    return error(
+        f"cannot trace the model with these args, stopped at {where}: {name}: "
+        f"{first_line(problem)}; check the args' shapes and dtypes by calling "
+        "model(*args)",
+        detail,
+    )
