@@ -26,6 +26,7 @@ from asic.structure import Structure
 from asic.tensors import Array, check_dtype, to_array
 
 if TYPE_CHECKING:
+    from asic.machine import Machine
     from asic.profile import Profile
     from asic.reading import Source
     from asic.report import Report
@@ -226,6 +227,15 @@ class DynamicCompiled(Compiled):
     def explain(self) -> Any:
         """Where every operation of the largest bucket runs; see `Compiled.explain`."""
         return self.buckets[-1].compiled.explain() if self.buckets else super().explain()
+
+    @property
+    def machines(self) -> dict[str, Machine]:
+        """The programs of all buckets, by sizes and region."""
+        return {
+            f"{self.name_of(bucket.sizes)}/{name}": machine
+            for bucket in self.buckets
+            for name, machine in bucket.compiled.machines.items()
+        }
 
     def on_host(self) -> Compiled:
         """The same model compiled for this computer: exact sizes, no padding.

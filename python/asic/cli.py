@@ -39,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "model",
-        help="file.py:factory (returns (model, args) or (model, args, kwargs)), a .pt2, .onnx or .mlir file",
+        help="file.py:factory (returns (model, args[, kwargs[, dynamic_shapes]])), a .pt2, .onnx or .mlir file",
     )
     parser.add_argument("-o", "--output", type=Path, help="file to write; default: standard output")
     parser.add_argument("--target", default="edge-tx1", help="preset, target file, or cpu")
@@ -91,7 +91,7 @@ def _compile(options: argparse.Namespace) -> int:
         )
     if options.emit == "program" and options.output is None and not options.explain:
         raise CompileError("expected -o FILE for a program, got none", phase="options")
-    model, args, kwargs = _model(options.model)
+    model, args, kwargs, dynamic_shapes = _model(options.model)
     if options.shape:
         args = _examples(options.model, options.shape)
     compiled = asic.compile(
@@ -101,6 +101,7 @@ def _compile(options: argparse.Namespace) -> int:
         target=options.target,
         quantize=options.quantize,
         calibration=None if options.calibration is None else list(samples(options.calibration)),
+        dynamic_shapes=dynamic_shapes,
         fallback=options.fallback,
         options=asic.CompileOptions(until=options.until),
     )
@@ -157,11 +158,11 @@ def _examples(model: str, shapes: list[str]) -> tuple[Any, ...]:
     return made
 
 
-def _model(text: str) -> tuple[Any, Any, dict[str, Any] | None]:
-    """The model and its example inputs, by place and by name, that `text` names."""
+def _model(text: str) -> tuple[Any, Any, dict[str, Any] | None, Any]:
+    """The model that `text` names, its example inputs by place and by name, dynamic shapes."""
     file, colon, factory = text.rpartition(":")
     if not colon or not file.endswith(".py"):
-        return text, None, None
+        return text, None, None, None
     path = Path(file)
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if not path.is_file() or spec is None or spec.loader is None:
@@ -176,20 +177,21 @@ def _model(text: str) -> tuple[Any, Any, dict[str, Any] | None]:
         )
     made = _run(getattr(module, factory), path)
     parts = made if isinstance(made, tuple) else ()
+    model, args, kwargs, dynamic_shapes = (*parts, None, None, None, None)[:4]
     if (
-        len(parts) not in (2, 3)
-        or not isinstance(parts[1], (tuple, list))
-        or not isinstance(parts[-1], (tuple, list) if len(parts) == 2 else dict)
+        not 2 <= len(parts) <= 4
+        or not isinstance(args, (tuple, list))
+        or not isinstance(kwargs, (dict, type(None)))
     ):
         found = type(made).__name__
         if isinstance(made, tuple):
             found = f"({', '.join(type(part).__name__ for part in made)})"
         raise CompileError(
-            f"expected '{factory}' to return (model, args) or (model, args, kwargs) with a tuple "
-            f"and a dict of inputs, got {found}; write `return model, (x,)`",
+            f"expected '{factory}' to return (model, args[, kwargs[, dynamic_shapes]]) with a "
+            f"tuple and a dict of inputs, got {found}; write `return model, (x,)`",
             phase="import",
         )
-    return parts[0], tuple(parts[1]), parts[2] if len(parts) == 3 else None
+    return model, tuple(args), kwargs, dynamic_shapes
 
 
 def _run(code: Callable[[], Any], path: Path) -> Any:

@@ -177,7 +177,7 @@ class Compiled:
     @property
     def programs(self) -> dict[str, bytes]:
         """The containers of the accelerator's programs, by the name of their region."""
-        return {name: machine.serialize() for name, machine in self._machines.items()}
+        return {name: machine.serialize() for name, machine in self.machines.items()}
 
     @property
     def machines(self) -> dict[str, Machine]:

@@ -281,6 +281,27 @@ def test_factory_with_keyword_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyP
     np.testing.assert_array_equal(asic.load("m.asic")(one, y=one), 2 * one)
 
 
+def test_factory_with_dynamic_shapes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from asic import cli
+
+    lines = (
+        "import torch",
+        "def make():",
+        "    batch = torch.export.Dim('batch', min=1, max=4)",
+        "    return torch.nn.Linear(4, 2).eval(), (torch.ones(2, 4),), {}, ({0: batch},)",
+    )
+    (tmp_path / "sizes.py").write_text("\n".join(lines) + "\n")
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["sizes.py:make", "-o", "m.asic"]) == 0
+    for size in (1, 3):
+        assert asic.load("m.asic")(np.ones((size, 4), np.float32)).shape == (size, 2)
+    capsys.readouterr()
+    assert cli.main(["sizes.py:make", "--emit", "asm"]) == 0
+    assert capsys.readouterr().out.count("halt") == len(asic.load("m.asic").programs) == 3
+
+
 def test_line_of_a_factory_in_this_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
