@@ -114,8 +114,10 @@ namespace asic::emulator {
 /// The state of one run.
 class Run {
 public:
-  Run(const Machine &machine, const RunOptions &options)
-      : machine(machine), options(options), stream(machine.stream),
+  Run(const Machine &machine, const RunOptions &options,
+      const StateBytes *state)
+      : machine(machine), options(options), before(state),
+        stream(machine.stream),
         memory(machine.program.meta.dramBytes, machine.target.sram.bytes,
                machine.target.acc.bytes) {}
 
@@ -139,14 +141,29 @@ public:
       machine.describe(*result.fault);
       return result;
     }
+    const uint8_t *dram = memory.data(Space::Dram);
     for (const IoTensor &tensor : machine.program.outputs)
-      result.outputs.push_back(
-          {tensor.name, readTensor(tensor, memory.data(Space::Dram))});
+      if (!isKept(tensor))
+        result.outputs.push_back({tensor.name, readTensor(tensor, dram)});
+    for (const StateRegion &region : machine.program.state)
+      if (before)
+        result.state.push_back(std::make_shared<const std::vector<uint8_t>>(
+            dram + region.address, dram + region.address + region.bytes));
     result.exitCode = uint64_t(stream.back().get(isa::Halt_code));
     return result;
   }
 
 private:
+  /// True for a tensor that the state of this run holds.
+  bool isKept(const IoTensor &tensor) const {
+    return before && machine.program.findState(tensor.state);
+  }
+
+  void setUpState(uint8_t *dram) {
+    for (auto [region, bytes] : llvm::zip_equal(machine.program.state, *before))
+      std::memcpy(dram + region.address, bytes->data(), bytes->size());
+  }
+
   std::optional<Fault> setUp(const std::map<std::string, ArrayView> &inputs) {
     const Program &program = machine.program;
     if (options.check)
@@ -161,19 +178,30 @@ private:
       if (shadow)
         shadow->protect(block.address, block.address + block.bytes.size());
     }
+    if (before) {
+      if (Error error = machine.checkState(*before))
+        return Fault(FaultKind::HostMisuse, llvm::toString(std::move(error)));
+      setUpState(dram);
+    }
     for (const IoTensor &tensor : program.inputs) {
+      uint64_t end = tensor.address + tensor.byteExtent();
+      bool isState = program.findState(tensor.state);
+      if (shadow && isState)
+        shadow->hostWrites(Space::Dram, tensor.address, end);
+      else if (shadow)
+        shadow->protect(tensor.address, end);
+      if (isKept(tensor))
+        continue;
       auto it = inputs.find(tensor.name);
       if (it == inputs.end())
         return Fault(FaultKind::HostMisuse,
                      "expected an input called '" + tensor.name + "'");
       if (Error error = writeTensor(tensor, it->second, dram))
         return Fault(FaultKind::HostMisuse, llvm::toString(std::move(error)));
-      if (shadow)
-        shadow->protect(tensor.address, tensor.address + tensor.byteExtent());
     }
     for (const auto &[name, array] : inputs)
-      if (llvm::none_of(program.inputs, [&name = name](const IoTensor &t) {
-            return t.name == name;
+      if (llvm::none_of(program.inputs, [&, &name = name](const IoTensor &t) {
+            return t.name == name && !isKept(t);
           }))
         return Fault(FaultKind::HostMisuse,
                      "expected inputs of the program, got '" + name + "'");
@@ -379,6 +407,8 @@ private:
 
   const Machine &machine;
   const RunOptions &options;
+  /// The regions before the run; null where all state is passed as arrays.
+  const StateBytes *before;
   const std::vector<isa::Instruction> &stream;
   Memory memory;
   std::optional<Shadow> shadow;
@@ -390,6 +420,61 @@ private:
 } // namespace asic::emulator
 
 RunResult Machine::run(const std::map<std::string, ArrayView> &inputs,
-                       const RunOptions &options) const {
-  return Run(*this, options).execute(inputs);
+                       const RunOptions &options,
+                       const StateBytes *state) const {
+  return Run(*this, options, state).execute(inputs);
+}
+
+//===-- State ----------------------------------------------------------===//
+
+StateBytes Machine::emptyState() const {
+  StateBytes state;
+  for (const StateRegion &region : program.state)
+    state.push_back(std::make_shared<const std::vector<uint8_t>>(region.bytes));
+  return state;
+}
+
+Error Machine::checkState(const StateBytes &state) const {
+  bool fits = state.size() == program.state.size();
+  for (size_t i = 0; fits && i < state.size(); ++i)
+    fits = state[i]->size() == program.state[i].bytes;
+  return fits ? Error::success()
+              : makeError("expected a state that this program has made");
+}
+
+Expected<size_t> Machine::findRegion(const StateBytes &state,
+                                     llvm::StringRef path) const {
+  if (Error error = checkState(state))
+    return std::move(error);
+  if (const StateRegion *region = program.findState(path))
+    return size_t(region - program.state.data());
+  return makeError("expected the path of a state region, got '" + path + "'");
+}
+
+/// The tensor of a region as if DRAM began where the region does.
+static IoTensor tensorOf(const Program &program, llvm::StringRef path) {
+  IoTensor tensor = *llvm::find_if(
+      program.inputs, [&](const IoTensor &t) { return t.state == path; });
+  tensor.address = 0;
+  return tensor;
+}
+
+Expected<Array> Machine::readState(const StateBytes &state,
+                                   llvm::StringRef path) const {
+  auto region = findRegion(state, path);
+  if (!region)
+    return region.takeError();
+  return readTensor(tensorOf(program, path), state[*region]->data());
+}
+
+Expected<StateBytes> Machine::writeState(StateBytes state, llvm::StringRef path,
+                                         const ArrayView &value) const {
+  auto region = findRegion(state, path);
+  if (!region)
+    return region.takeError();
+  auto bytes = std::make_shared<std::vector<uint8_t>>(*state[*region]);
+  if (Error error = writeTensor(tensorOf(program, path), value, bytes->data()))
+    return std::move(error);
+  state[*region] = std::move(bytes);
+  return state;
 }

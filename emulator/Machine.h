@@ -69,9 +69,16 @@ struct Stats {
   std::vector<InstructionTimes> times;
 };
 
+/// The bytes of a program's state regions, in its order. Whoever changes one
+/// makes new bytes, so that a failed run changes nothing.
+using StateBytes = std::vector<std::shared_ptr<const std::vector<uint8_t>>>;
+
 struct RunResult {
-  /// By output name, in order of the program; empty after a fault.
+  /// By output name, in order of the program, without those in regions of a run
+  /// with state; empty after a fault.
   std::vector<std::pair<std::string, Array>> outputs;
+  /// Of a run with state: the regions after it.
+  StateBytes state;
   std::optional<Fault> fault;
   /// Of timed and asynchronous runs.
   std::optional<Stats> stats;
@@ -89,8 +96,19 @@ public:
   const Program &getProgram() const { return program; }
   const TargetModel &getTarget() const { return target; }
 
+  /// With `state`, inputs in regions come from there and are not passed.
   RunResult run(const std::map<std::string, ArrayView> &inputs,
-                const RunOptions &options) const;
+                const RunOptions &options,
+                const StateBytes *state = nullptr) const;
+
+  /// Regions full of zeros.
+  StateBytes emptyState() const;
+  /// The value of a region as the user's array, and bytes with another value.
+  /// A path without a region is an error.
+  llvm::Expected<Array> readState(const StateBytes &state,
+                                  llvm::StringRef path) const;
+  llvm::Expected<StateBytes> writeState(StateBytes state, llvm::StringRef path,
+                                        const ArrayView &value) const;
 
   /// The event simulation alone.
   Stats time(TimelineOptions options = {}) const;
@@ -101,6 +119,11 @@ private:
   /// Decoding, target rules, synchronisation.
   std::optional<Fault> load();
   void describe(Fault &fault) const;
+  /// A state that another program has made is an error.
+  llvm::Error checkState(const StateBytes &state) const;
+  /// The bytes of the region with this path.
+  llvm::Expected<size_t> findRegion(const StateBytes &state,
+                                    llvm::StringRef path) const;
   Stats collect(const TimelineResult &result) const;
 
   Program program;

@@ -204,7 +204,8 @@ def FoldBoundaryPass : Pass<"asic-fold-boundary", "ModuleOp"> {
     A generic on an input of `@main` that only permutes dimensions, quantizes or narrows floats, and one
     on a result that permutes, dequantizes or widens, becomes a
     `builtin.unrealized_conversion_cast` with the attribute `asic.boundary`: the
-    runtime does it while it copies the tensor. Reshapes in between change places with it. Afterwards such casts stand only between `@main`'s
+    runtime does it while it copies the tensor. Reshapes in between change places with it. A state whose old and new value would
+    get different orders or float formats keeps both as they are. Afterwards such casts stand only between `@main`'s
     arguments or results and the rest.
 
     ```mlir
@@ -329,6 +330,29 @@ def LowerToAsicPass : Pass<"asic-lower-to-asic", "func::FuncOp"> {
 
 def VerifyAsicPass : Pass<"asic-verify-asic", "func::FuncOp"> {
   let summary = "check that only tile operations, buffers and views are left";
+}
+
+def AssignStatePass : Pass<"asic-assign-state", "func::FuncOp"> {
+  let summary = "give the new value of a state the buffer of the old one";
+  let description = [{
+    An argument and a result with the same `asic.state`, of one type and one `asic.boundary` that keeps every value, become one
+    buffer: afterwards the function returns the argument. The result's own buffer goes away when no operation reads bytes of
+    the old value behind one that has written them, by exact footprints; what would then be copied onto itself is not
+    copied. Otherwise it stays, and a copy at the end moves it. Any other state stays as it is. Runs before asic-schedule.
+
+    ```mlir
+    func.func @f(%old: memref<…> {asic.state = "s"}) -> (memref<…> {asic.state = "s"}) {
+      asic.copy %old, %tile : …
+      …
+      asic.copy %sum, %new : …
+      return %new
+    // =>
+      asic.copy %sum, %old : …
+      return %old
+    ```
+  }];
+  let dependentDialects = ["::mlir::memref::MemRefDialect",
+                           "::mlir::asic::AsicDialect"];
 }
 
 def SchedulePass : Pass<"asic-schedule", "func::FuncOp"> {

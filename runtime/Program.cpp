@@ -6,7 +6,10 @@
 #include "runtime/Program.h"
 #include "runtime/isa/Support.h"
 
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MathExtras.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -17,6 +20,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <tuple>
 #include <unistd.h>
 
 using namespace asic;
@@ -79,6 +83,18 @@ uint64_t Program::constantBytes() const {
   return total;
 }
 
+const StateRegion *Program::findState(llvm::StringRef path) const {
+  auto it = llvm::find_if(
+      state, [&](const StateRegion &region) { return region.path == path; });
+  return it == state.end() ? nullptr : &*it;
+}
+
+bool asic::isSameMemory(const IoTensor &a, const IoTensor &b) {
+  return a.address == b.address && a.shape == b.shape && a.dtype == b.dtype &&
+         a.deviceType == b.deviceType && a.strides == b.strides &&
+         a.quantization == b.quantization;
+}
+
 /// Constants ascend and lie in the declared DRAM.
 static Error verifyConstants(const Program &program) {
   uint64_t limit = program.meta.dramBytes, end = 0;
@@ -93,6 +109,96 @@ static Error verifyConstants(const Program &program) {
     end = block.address + block.bytes.size();
   }
   return Error::success();
+}
+
+/// The tensors that have a path as their state.
+using StateTensors = llvm::StringMap<llvm::SmallVector<const IoTensor *, 1>>;
+
+static StateTensors collectStates(llvm::ArrayRef<IoTensor> tensors) {
+  StateTensors result;
+  for (const IoTensor &tensor : tensors)
+    if (!tensor.state.empty())
+      result[tensor.state].push_back(&tensor);
+  return result;
+}
+
+/// A region is exactly the bytes of its two tensors, inside the declared DRAM.
+static Error verifyRegion(const StateRegion &region, const StateTensors &inputs,
+                          const StateTensors &outputs, uint64_t limit) {
+  auto fail = [&](const Twine &message) {
+    return makeError("state '" + region.path + "': " + message);
+  };
+  auto before = inputs.lookup(region.path), after = outputs.lookup(region.path);
+  if (before.size() != 1 || after.size() != 1)
+    return fail("expected one input and one output, got " +
+                Twine(before.size()) + " and " + Twine(after.size()));
+  const IoTensor &tensor = *before.front();
+  if (!isSameMemory(tensor, *after.front()))
+    return fail("expected its input and its output alike and at one address");
+  if (region.address != tensor.address || region.bytes != tensor.byteExtent())
+    return fail("expected the " + Twine(tensor.byteExtent()) + " bytes from " +
+                Twine(tensor.address) + ", got " + Twine(region.bytes) +
+                " from " + Twine(region.address));
+  if (region.address > limit || region.bytes > limit - region.address)
+    return fail("expected a place inside " + Twine(limit) +
+                " bytes of dram, got address " + Twine(region.address));
+  return Error::success();
+}
+
+namespace {
+/// Bytes of DRAM that somebody fills before a run.
+struct FilledRange {
+  uint64_t begin, end;
+  const StateRegion *region;
+  std::string what;
+};
+} // namespace
+
+/// No constant, input or other region lies in a region.
+static Error verifyApart(std::vector<FilledRange> ranges) {
+  llvm::erase_if(ranges, [](const FilledRange &r) { return r.begin == r.end; });
+  llvm::sort(ranges, [](const FilledRange &a, const FilledRange &b) {
+    return std::tie(a.begin, a.end) < std::tie(b.begin, b.end);
+  });
+  // Of what begins before: what reaches furthest, and which region does.
+  const FilledRange *last = nullptr, *lastRegion = nullptr;
+  for (const FilledRange &range : ranges) {
+    const FilledRange *other = range.region ? last : lastRegion;
+    if (other && range.begin < other->end)
+      return makeError("expected every state in bytes of its own, got " +
+                       other->what + " over " + range.what);
+    if (!last || range.end > last->end)
+      last = &range;
+    if (range.region && (!lastRegion || range.end > lastRegion->end))
+      lastRegion = &range;
+  }
+  return Error::success();
+}
+
+static Error verifyState(const Program &program) {
+  if (program.state.empty())
+    return Error::success();
+  StateTensors inputs = collectStates(program.inputs),
+               outputs = collectStates(program.outputs);
+  llvm::StringSet<> paths;
+  std::vector<FilledRange> ranges;
+  for (const StateRegion &region : program.state) {
+    if (Error error =
+            verifyRegion(region, inputs, outputs, program.meta.dramBytes))
+      return error;
+    if (!paths.insert(region.path).second)
+      return makeError("expected state '" + region.path + "' once");
+    ranges.push_back({region.address, region.address + region.bytes, &region,
+                      "state '" + region.path + "'"});
+  }
+  for (const ConstantBlock &block : program.constants)
+    ranges.push_back({block.address, block.address + block.bytes.size(),
+                      nullptr, "a constant"});
+  for (const IoTensor &tensor : program.inputs)
+    if (!paths.contains(tensor.state))
+      ranges.push_back({tensor.address, tensor.address + tensor.byteExtent(),
+                        nullptr, "input '" + tensor.name + "'"});
+  return verifyApart(std::move(ranges));
 }
 
 Error asic::verify(const Program &program) {
@@ -115,7 +221,7 @@ Error asic::verify(const Program &program) {
                          Twine(limit) + " bytes of dram, got address " +
                          Twine(tensor.address));
     }
-  return Error::success();
+  return verifyState(program);
 }
 
 static Error osError(const Twine &what, llvm::StringRef path, int code) {

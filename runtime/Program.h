@@ -35,6 +35,11 @@ struct AffineQuantization {
   int64_t zeroPoint = 0;
   int64_t lo = -128;
   int64_t hi = 127;
+
+  bool operator==(const AffineQuantization &other) const {
+    return scale == other.scale && zeroPoint == other.zeroPoint &&
+           lo == other.lo && hi == other.hi;
+  }
 };
 
 /// An input or output tensor of a program.
@@ -61,6 +66,14 @@ struct IoTensor {
   int64_t numElements() const;
   /// Bytes from `address` to the end of the last element.
   uint64_t byteExtent() const;
+};
+
+/// DRAM bytes that hold a buffer of the model from run to run: an input and an
+/// output of its path both lie there, and the program updates it in place.
+struct StateRegion {
+  std::string path;
+  uint64_t address = 0;
+  uint64_t bytes = 0;
 };
 
 /// The bytes of a constant: the program's own, or borrowed from memory that
@@ -132,6 +145,9 @@ public:
   std::vector<ConstantBlock> constants;
   std::vector<IoTensor> inputs;
   std::vector<IoTensor> outputs;
+  /// State that never leaves DRAM; what else has a state is carried by the
+  /// host.
+  std::vector<StateRegion> state;
   /// In ascending order of tag.
   std::vector<DebugEntry> debug;
   ProgramMeta meta;
@@ -149,6 +165,8 @@ public:
 
   /// Bytes of all constants.
   uint64_t constantBytes() const;
+  /// The region with this path, null when there is none.
+  const StateRegion *findState(llvm::StringRef path) const;
 
   /// Deterministic bytes of the container.
   std::vector<uint8_t> serialize() const;
@@ -163,8 +181,12 @@ public:
 /// The rules of an io record: known types, matching ranks, no overflow.
 llvm::Error verify(const IoTensor &tensor);
 
+/// True when both lie in the same bytes in the same form.
+bool isSameMemory(const IoTensor &a, const IoTensor &b);
+
 /// What `parse` makes sure of, for programs built in memory: lane programs and
-/// io records are legal, constants ascend, and all lie in the declared DRAM.
+/// io records are legal, constants ascend, state regions belong to one input
+/// and one output and to nobody else, and all lie in the declared DRAM.
 llvm::Error verify(const Program &program);
 
 /// SHA-256 of `bytes` in lower-case hexadecimal.

@@ -53,8 +53,17 @@ std::string asic::writeIoJson(const Program &program) {
     inputs.push_back(toJson(tensor));
   for (const IoTensor &tensor : program.outputs)
     outputs.push_back(toJson(tensor));
-  return toText(json::Object{{"inputs", std::move(inputs)},
-                             {"outputs", std::move(outputs)}});
+  json::Object io{{"inputs", std::move(inputs)},
+                  {"outputs", std::move(outputs)}};
+  if (!program.state.empty()) {
+    json::Array state;
+    for (const StateRegion &region : program.state)
+      state.push_back(json::Object{{"path", region.path},
+                                   {"address", region.address},
+                                   {"bytes", region.bytes}});
+    io["state"] = std::move(state);
+  }
+  return toText(std::move(io));
 }
 
 std::string asic::writeDebugJson(const Program &program) {
@@ -293,6 +302,32 @@ static Error readTensors(const json::Object &object, StringRef key,
   return Error::success();
 }
 
+static Expected<StateRegion> readRegion(const json::Value &value) {
+  const json::Object *object = value.getAsObject();
+  if (!object)
+    return makeError("expected an object per state");
+  StateRegion region;
+  ASIC_READ(region.path, getString(*object, "path"));
+  ASIC_READ(region.address, getInteger(*object, "address", 0, kMaxDramBytes));
+  ASIC_READ(region.bytes, getInteger(*object, "bytes", 0, kMaxDramBytes));
+  return region;
+}
+
+static Error readState(const json::Object &object, Program &program) {
+  const json::Value *list = object.get("state");
+  if (!list)
+    return Error::success();
+  if (!list->getAsArray())
+    return missing("state", "a list");
+  for (const json::Value &element : *list->getAsArray()) {
+    auto region = readRegion(element);
+    if (!region)
+      return region.takeError();
+    program.state.push_back(std::move(*region));
+  }
+  return Error::success();
+}
+
 Error asic::readIoJson(StringRef text, Program &program) {
   auto value = parseJson(text);
   if (!value)
@@ -302,7 +337,9 @@ Error asic::readIoJson(StringRef text, Program &program) {
     return makeError("expected an object");
   if (Error error = readTensors(*object, "inputs", program.inputs))
     return error;
-  return readTensors(*object, "outputs", program.outputs);
+  if (Error error = readTensors(*object, "outputs", program.outputs))
+    return error;
+  return readState(*object, program);
 }
 
 static Expected<DebugEntry> readDebugEntry(const json::Value &value) {

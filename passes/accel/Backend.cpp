@@ -8,6 +8,8 @@
 using namespace mlir;
 
 void mlir::asic::buildSchedulePipeline(OpPassManager &pm) {
+  // First, so that order and synchronisation see one buffer per state.
+  pm.addNestedPass<func::FuncOp>(createAssignStatePass());
   // On-chip addresses are found with the order: how far loads run ahead is
   // decided by the space that they find.
   pm.addNestedPass<func::FuncOp>(createSchedulePass());

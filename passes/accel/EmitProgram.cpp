@@ -87,6 +87,7 @@ public:
 
 private:
   LogicalResult addIo(asicisa::IoOp io);
+  void addState();
   LogicalResult addConstant(asicisa::ConstantOp constant);
   LogicalResult addInstruction(Operation *source,
                                const machine::Instruction &instruction);
@@ -130,6 +131,27 @@ LogicalResult ProgramEmitter::addIo(asicisa::IoOp io) {
   tensor.state = io.getState().value_or("").str();
   (io.getOutput() ? program.outputs : program.inputs).push_back(tensor);
   return success();
+}
+
+/// A state whose input and output are one memory, and only they, is a region.
+void ProgramEmitter::addState() {
+  auto only = [](ArrayRef<::asic::IoTensor> tensors, StringRef path) {
+    const ::asic::IoTensor *found = nullptr;
+    unsigned count = 0;
+    for (const ::asic::IoTensor &tensor : tensors)
+      if (tensor.state == path) {
+        found = &tensor;
+        ++count;
+      }
+    return count == 1 ? found : nullptr;
+  };
+  for (const ::asic::IoTensor &input : program.inputs) {
+    if (input.state.empty() || !only(program.inputs, input.state))
+      continue;
+    const ::asic::IoTensor *output = only(program.outputs, input.state);
+    if (output && isSameMemory(input, *output))
+      program.state.push_back({input.state, input.address, input.byteExtent()});
+  }
 }
 
 LogicalResult ProgramEmitter::addConstant(asicisa::ConstantOp constant) {
@@ -220,6 +242,7 @@ FailureOr<Program> ProgramEmitter::run() {
   }
   for (auto &[tag, entry] : debug)
     program.debug.push_back(std::move(entry));
+  addState();
   addMeta();
   return std::move(program);
 }

@@ -12,6 +12,7 @@ import numpy as np
 
 from asic import _core
 from asic.errors import CompileError, ProgramError
+from asic.execution import Call, Executor
 from asic.facts import Facts, Step
 from asic.machine import Machine
 from asic.stages import Stages
@@ -23,8 +24,6 @@ from asic.tensors import (
     borrow,
     check_input,
     is_torch,
-    numpy_dtype,
-    raw,
     to_torch,
 )
 
@@ -80,7 +79,10 @@ class Compiled:
         self.source = source
         self._complete = complete
         self._machines = machines
-        self._host = self._load_host(compilation)
+        host = self._load_host(compilation)
+        # What stopped early has no programs yet.
+        runnable = steps if complete else ()
+        self._executor = Executor(runnable, machines, host, self._state, len(inputs), results)
         self.stages = self._stages(compilation)
 
     @classmethod
@@ -219,34 +221,32 @@ class Compiled:
 
         The state changes when all of it has run.
         """
-        values = self._bind(leaves)
-        for step in self.steps:
-            arrays = [values[number] for number in step.inputs]
-            if step.on_host:
-                made = self._run_host(step.function, arrays)
-            else:
-                made = self._machines[step.function].run(arrays)
-            values.update(zip(step.outputs, made, strict=True))
-        specs = (*self.outputs, *self.state.specs.values())
-        results = [
-            np.asarray(values[number], order="C").reshape(spec.shape).astype(spec.numpy, copy=False)
-            for number, spec in zip(self.results, specs, strict=True)
-        ]
-        count = len(self.outputs)
-        arguments = len(self.inputs) + len(self.state)
-        self.state.replace(
-            [
-                # Memory of the caller, now or before, is not the state's.
-                array.copy() if number < arguments or self.results.count(number) > 1 else array
-                for number, array in zip(self.results[count:], results[count:], strict=True)
-            ]
-        )
-        # Nor is the state's the caller's, where an output is the state as it was.
+        call = self._executor.run(self._bind(leaves))
+        count, arguments = len(self.outputs), len(self.inputs) + len(self.state)
+        # Where an output is the state as it was, its memory is not the caller's.
         state = range(len(self.inputs), arguments)
-        return [
-            array.copy() if number in state else array
-            for number, array in zip(self.results[:count], results[:count], strict=True)
+        outputs = [
+            self._result(call, number, spec, is_shared=number in state)
+            for number, spec in zip(self.results, self.outputs, strict=False)
         ]
+        new = {
+            # Memory of the caller, now or before, is not the state's.
+            path: self._result(
+                call, number, spec, number < arguments or self.results.count(number) > 1
+            )
+            for number, (path, spec) in zip(
+                self.results[count:], self.state.specs.items(), strict=True
+            )
+            if path not in self.state.on_device
+        }
+        self._executor.commit(call)
+        self.state.replace(new)
+        return outputs
+
+    def _result(self, call: Call, number: int, spec: TensorSpec, is_shared: bool) -> Array:
+        array = np.asarray(self._executor.value(call, number), order="C")
+        array = array.reshape(spec.shape).astype(spec.numpy, copy=False)
+        return array.copy() if is_shared else array
 
     def _expect_complete(self) -> None:
         if not self._complete:
@@ -255,25 +255,11 @@ class Compiled:
                 "without options.until"
             )
 
-    def _bind(self, leaves: list[Any]) -> dict[int, Array]:
+    def _bind(self, leaves: list[Any]) -> list[Array]:
         self._expect_complete()
         if len(leaves) != len(self.inputs):
             raise ProgramError(f"expected {len(self.inputs)} inputs, got {len(leaves)}")
-        given = [check_input(leaf, spec) for leaf, spec in zip(leaves, self.inputs, strict=True)]
-        return dict(enumerate([*given, *self.state.values()]))
-
-    def _run_host(self, function: str, arrays: list[Array]) -> list[Array]:
-        assert self._host is not None, "a host step without a host program"
-        _, signature = self._host.signature(function)
-        outputs = [np.empty(shape, numpy_dtype(kind)) for shape, kind in signature]
-        contiguous = [np.asarray(array, order="C") for array in arrays]
-        try:
-            self._host.call(function, [raw(a) for a in contiguous], [raw(o) for o in outputs])
-        except RuntimeError as problem:
-            raise ProgramError(
-                f"{problem}; the inputs' values have to fit the tables that the model looks up"
-            ) from problem
-        return outputs
+        return [check_input(leaf, spec) for leaf, spec in zip(leaves, self.inputs, strict=True)]
 
     def on_host(self) -> Compiled:
         """The same model compiled for this computer, with the target's arithmetic.
@@ -315,17 +301,8 @@ class Compiled:
         from asic.profile import Profile
 
         leaves = self.structure.flatten(args, kwargs, len(self.inputs))
-        values = self._bind(leaves)
-        runs = []
-        for step in self.steps:
-            arrays = [values[number] for number in step.inputs]
-            if step.on_host:
-                made = self._run_host(step.function, arrays)
-            else:
-                made, run = self._machines[step.function].profile(arrays)
-                runs.append((step.function, run))
-            values.update(zip(step.outputs, made, strict=True))
-        return Profile(self, tuple(runs))
+        call = self._executor.run(self._bind(leaves), timed=True)
+        return Profile(self, tuple(call.timings))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the model to a file that `asic.load` and `asic-run` take.

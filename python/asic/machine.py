@@ -6,6 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+import numpy as np
+
 from asic import _core
 from asic.errors import EmulatorFault, ProgramError
 from asic.tensors import Array, numpy_dtype
@@ -37,8 +39,27 @@ class Timing:
     trace: str = ""
 
 
+@dataclass(frozen=True)
+class Run:
+    """A run from a state.
+
+    Attributes:
+        outputs: in the container's order, without those in state regions.
+        kept: the regions after it.
+        timing: when the machine's clock ran.
+    """
+
+    outputs: list[Array]
+    kept: Any
+    timing: Timing | None
+
+
 class Machine:
     """A program container and the emulator that runs it.
+
+    Attributes:
+        regions: path of each state region → positions of its old value among the inputs and
+            of its new one among the outputs.
 
     Args:
         program: bytes of the container, or a machine of the native core.
@@ -59,6 +80,14 @@ class Machine:
         self._inputs = [entry["name"] for entry in described["io"]["inputs"]]
         self._dtypes = [numpy_dtype(entry["dtype"]) for entry in described["io"]["inputs"]]
         self._outputs = [entry["name"] for entry in described["io"]["outputs"]]
+        before, after = (
+            {entry.get("state"): position for position, entry in enumerate(described["io"][side])}
+            for side in ("inputs", "outputs")
+        )
+        self.regions: dict[str, tuple[int, int]] = {
+            entry["path"]: (before[entry["path"]], after[entry["path"]])
+            for entry in described["io"].get("state", ())
+        }
 
     def run(self, arrays: list[Array], *, check: bool = False) -> list[Array]:
         """Runs the program; inputs and outputs in the container's order.
@@ -73,15 +102,35 @@ class Machine:
         result = self._run(arrays, mode="functional", check=check)
         return [result["outputs"][name] for name in self._outputs]
 
-    def profile(self, arrays: list[Array]) -> tuple[list[Array], Timing]:
-        """Runs the program with the machine's clock.
+    def run_from(self, kept: Any, arrays: list[Array], *, timed: bool = False) -> Run:
+        """Runs the program with its state regions as they are in `kept`, which stays.
+
+        Args:
+            arrays: one per input that is in no region.
+            timed: with the machine's clock, every instruction recorded.
 
         Raises:
             EmulatorFault: the machine trapped.
         """
-        result = self._run(arrays, mode="timed", trace=True)
-        outputs = [result["outputs"][name] for name in self._outputs]
-        return outputs, self._timing(result["stats"], result["trace"])
+        mode = {"mode": "timed", "trace": True} if timed else {"mode": "functional"}
+        result = self._run(arrays, state=kept, **mode)
+        outputs = [result["outputs"][n] for n in self._outputs if n in result["outputs"]]
+        timing = self._timing(result["stats"], result["trace"]) if timed else None
+        return Run(outputs, result["state"], timing)
+
+    def empty_state(self) -> Any:
+        """State regions full of zeros."""
+        return self._native.empty_state()
+
+    def read_state(self, kept: Any, path: str) -> Array:
+        """The value of a region."""
+        array: Array = self._native.read_state(kept, path)
+        return array
+
+    def write_state(self, kept: Any, path: str, array: Array) -> Any:
+        """The regions with another value in one of them."""
+        position = self.regions[path][0]
+        return self._native.write_state(kept, path, _signed(array, self._dtypes[position]))
 
     def timing(self) -> Timing:
         """Times the program without data."""
@@ -97,12 +146,16 @@ class Machine:
         return str(self._native.disassemble())
 
     def _run(self, arrays: list[Array], **options: Any) -> dict[str, Any]:
-        # The compiler's integers have no sign, so that its names for them are signed.
-        arrays = [
-            array.view(dtype) if array.dtype.kind == "u" and dtype.kind == "i" else array
-            for array, dtype in zip(arrays, self._dtypes, strict=True)
+        inside = {taken for taken, _ in self.regions.values()} if "state" in options else set()
+        expected = [
+            entry
+            for position, entry in enumerate(zip(self._inputs, self._dtypes, strict=True))
+            if position not in inside
         ]
-        inputs = dict(zip(self._inputs, arrays, strict=True))
+        inputs = {
+            name: _signed(array, dtype)
+            for (name, dtype), array in zip(expected, arrays, strict=True)
+        }
         try:
             result: dict[str, Any] = self._native.run(inputs, **options)
         except ValueError as problem:
@@ -126,6 +179,11 @@ class Machine:
             energy_uj=stats["energy_uj"],
             trace=trace,
         )
+
+
+def _signed(array: Array, dtype: np.dtype[Any]) -> Array:
+    """The compiler's integers have no sign, so that its names for them are signed."""
+    return array.view(dtype) if array.dtype.kind == "u" and dtype.kind == "i" else array
 
 
 def _layer(entry: dict[str, Any]) -> dict[str, Any]:

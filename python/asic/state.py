@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,8 @@ class State(MutableMapping[str, Array]):
     """Path of each buffer that the model writes → its value.
 
     Reading gives an array that cannot be written to; assign a whole one instead. Shape
-    and dtype are those of the buffer. The keys are fixed.
+    and dtype are those of the buffer. The keys are fixed. A value that lies on the
+    accelerator is read when it is asked for; one that is assigned goes there with the next call.
     """
 
     def __init__(
@@ -31,7 +32,8 @@ class State(MutableMapping[str, Array]):
     ) -> None:
         self._specs = dict(zip(paths, specs, strict=True))
         self._initial = {path: self._checked(path, initial[path]) for path in paths}
-        self._values = dict(self._initial)
+        self._values: dict[str, Array | None] = dict(self._initial)
+        self._readers: dict[str, Callable[[], Array]] = {}
 
     @classmethod
     def of(cls, specs: dict[str, TensorSpec], source: Source) -> State:
@@ -71,15 +73,33 @@ class State(MutableMapping[str, Array]):
         """Goes back to the values that the module had when it was compiled."""
         self._values = dict(self._initial)
 
-    def replace(self, arrays: Sequence[Array]) -> None:
-        """Takes the results of a call, in order; they are not copied."""
-        for path, array in zip(self._specs, arrays, strict=True):
+    def put_on_device(self, path: str, read: Callable[[], Array]) -> None:
+        """From the next call on the accelerator keeps this buffer; `read` gives its value."""
+        self._readers[path] = read
+
+    @property
+    def on_device(self) -> tuple[str, ...]:
+        """The buffers that the accelerator keeps between calls; the host carries the others."""
+        return tuple(path for path in self._specs if path in self._readers)
+
+    def is_on_device(self, path: str) -> bool:
+        """True when the accelerator has the value, with no assigned one waiting."""
+        return self._values[path] is None
+
+    def replace(self, arrays: dict[str, Array]) -> None:
+        """Takes the results of a call; they are not copied. What is missing is on the device."""
+        for array in arrays.values():
             array.flags.writeable = False
-            self._values[path] = array
+        self._values = {path: arrays.get(path) for path in self._specs}
 
     def __getitem__(self, path: str) -> Array:
         self._expect(path)
-        return self._values[path]
+        value = self._values[path]
+        if value is None:
+            spec = self._specs[path]
+            value = self._readers[path]().reshape(spec.shape).astype(spec.numpy, copy=False)
+            value.flags.writeable = False
+        return value
 
     def __setitem__(self, path: str, value: Any) -> None:
         self._expect(path)

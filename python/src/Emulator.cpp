@@ -168,6 +168,13 @@ private:
   std::chrono::steady_clock::time_point next = {};
 };
 
+namespace {
+/// The state regions of a program at one time.
+struct DeviceState {
+  StateBytes bytes;
+};
+} // namespace
+
 static nb::dict toPython(const Machine &machine, const RunResult &result,
                          bool wantTrace) {
   nb::dict out;
@@ -179,6 +186,7 @@ static nb::dict toPython(const Machine &machine, const RunResult &result,
   out["stats"] =
       result.stats ? toPython(toJson(machine, *result.stats)) : nb::none();
   out["exit_code"] = result.exitCode;
+  out["state"] = DeviceState{result.state};
   if (wantTrace && result.stats)
     out["trace"] = chromeTrace(machine, *result.stats);
   return out;
@@ -187,7 +195,8 @@ static nb::dict toPython(const Machine &machine, const RunResult &result,
 static nb::dict runMachine(const Machine &machine, const nb::dict &inputs,
                            const std::string &mode, bool check, uint64_t seed,
                            uint64_t maxExtraCycles, uint64_t maxInstructions,
-                           uint64_t maxWork, bool trace) {
+                           uint64_t maxWork, bool trace,
+                           const DeviceState *state) {
   std::map<std::string, ArrayView> views;
   for (auto [name, array] : inputs)
     views[nb::cast<std::string>(name)] = viewOf(array);
@@ -203,7 +212,7 @@ static nb::dict runMachine(const Machine &machine, const nb::dict &inputs,
   RunResult result;
   {
     nb::gil_scoped_release release;
-    result = machine.run(views, options);
+    result = machine.run(views, options, state ? &state->bytes : nullptr);
   }
   if (poll->raised)
     throw nb::python_error();
@@ -273,6 +282,10 @@ static nb::object isaTables() {
 namespace asic {
 
 void bindEmulator(nb::module_ &m) {
+  nb::class_<DeviceState>(m, "DeviceState",
+                          "What a program's state regions hold; never changes. "
+                          "For the program that "
+                          "made it.");
   nb::class_<Machine>(m, "Machine", "A program loaded into the emulator.")
       .def_static(
           "load",
@@ -331,9 +344,33 @@ void bindEmulator(nb::module_ &m) {
            nb::arg("mode") = "functional", nb::arg("check") = false,
            nb::arg("seed") = 0, nb::arg("max_extra_cycles") = 1000,
            nb::arg("max_instructions") = 0, nb::arg("max_work") = 0,
-           nb::arg("trace") = false,
-           "Runs on a dict of arrays. Returns a dict with `outputs`, `fault` "
-           "(dict or None), `stats` (dict or None), `exit_code`, `trace`.");
+           nb::arg("trace") = false, nb::arg("state") = nb::none(),
+           "Runs on a dict of arrays, those in state regions left out where "
+           "there "
+           "is a state. Returns a dict with `outputs`, `fault` (dict or None), "
+           "`stats` (dict or None), `exit_code`, `trace`, `state` (after it).")
+      .def(
+          "empty_state",
+          [](const Machine &machine) {
+            return DeviceState{machine.emptyState()};
+          },
+          "State regions full of zeros.")
+      .def(
+          "read_state",
+          [](const Machine &machine, const DeviceState &state,
+             const std::string &path) {
+            return toNumpy(unwrap(machine.readState(state.bytes, path)));
+          },
+          nb::arg("state"), nb::arg("path"), "The value of a region.")
+      .def(
+          "write_state",
+          [](const Machine &machine, const DeviceState &state,
+             const std::string &path, nb::handle array) {
+            return DeviceState{
+                unwrap(machine.writeState(state.bytes, path, viewOf(array)))};
+          },
+          nb::arg("state"), nb::arg("path"), nb::arg("array"),
+          "The state with another value in a region.");
   m.def("assemble_program", &assembleProgram, nb::arg("text"),
         nb::arg("target"), nb::arg("io"), nb::arg("meta"), nb::arg("debug"),
         nb::arg("constants"),

@@ -80,6 +80,7 @@ def expected(model: Decoder, prompt: str) -> list[int]:
 def test_decode_is_one_program(compiled: asic.Compiled) -> None:
     assert [step.on_host for step in compiled.steps] == [True, False]
     assert len(compiled.state) == 2 * CONFIG.layers
+    assert compiled.state.on_device == tuple(compiled.state)
     macs = compiled.facts.macs
     weights = 2 * (64 * 64 * 2 + 64 * 32 * 2 + 3 * 64 * 128) + 64 * CONFIG.vocabulary
     assert macs == weights + 2 * 2 * 64 * CONFIG.length

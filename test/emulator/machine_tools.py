@@ -82,6 +82,7 @@ def container(
     *,
     inputs=(),
     outputs=(),
+    state=(),
     constants=(),
     dram: int = 65536,
     debug=(),
@@ -98,6 +99,8 @@ def container(
             ]
         )
     io = {"inputs": list(inputs), "outputs": list(outputs)}
+    if state:
+        io["state"] = list(state)
     meta = {"dram_bytes": dram, "compiler_version": "test", "extra": {}}
     return _core.assemble_program(
         text, target, json.dumps(io), json.dumps(meta), json.dumps(list(debug)), list(constants)

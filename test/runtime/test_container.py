@@ -19,14 +19,20 @@ HEADER, ROW = 96, 24
 SECTIONS = ["target", "text", "lanes", "const", "io", "debug", "meta"]
 
 
+#: A buffer that the program keeps, as input and as output, and its place.
+STATE = tensor("cache", 256, 8) | {"state": "layer.cache"}
+REGION = {"path": "layer.cache", "address": 256, "bytes": 8}
+
+
 def sample() -> bytes:
     stream = [inst("copy", src_space="dram", dst_space="sram", run_bytes=8, tag=1), inst("halt")]
     debug = [{"tag": 1, "layer": "fc", "location": 'loc("a.py":1:2)', "source": "a.py:1"}]
     return container(
         stream,
         [Lane((0,), 0)],
-        inputs=[tensor("x", 64, 8)],
-        outputs=[tensor("y", 128, 8)],
+        inputs=[tensor("x", 64, 8), STATE],
+        outputs=[tensor("y", 128, 8), STATE],
+        state=[REGION],
         constants=[(0, bytes(range(16)))],
         debug=debug,
     )
@@ -187,6 +193,48 @@ def test_forged_io(change, part):
     record = tensor("x", 64, 8) | change
     content = json.dumps({"inputs": [record], "outputs": []}).encode()
     assert part in refusal(replace_section(sample(), "io", content))
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        ({"state": 3}, "a list"),
+        ({"state": [3]}, "an object per state"),
+        ({"state": [{"path": "layer.cache"}]}, "address"),
+        ({"state": [REGION | {"path": "other"}]}, "one input and one output, got 0 and 0"),
+        ({"state": [REGION | {"path": ""}]}, "one input and one output, got 0 and 0"),
+        ({"state": [REGION | {"bytes": 9}]}, "expected the 8 bytes from 256, got 9"),
+        ({"state": [REGION | {"address": 264}]}, "expected the 8 bytes from 256, got 8 from 264"),
+        ({"state": [REGION | {"bytes": -1}]}, "bytes"),
+        ({"state": [REGION | {"address": 2**41}]}, "address"),
+        ({"state": [REGION, REGION]}, "once"),
+        ({"outputs": [STATE | {"address": 264}]}, "alike and at one address"),
+        ({"outputs": [STATE | {"shape": [2, 4], "strides": [4, 1]}]}, "alike"),
+        ({"outputs": [STATE | {"device_type": "i8"}]}, "alike"),
+        ({"outputs": []}, "got 1 and 0"),
+        ({"inputs": [STATE, STATE]}, "got 2 and 1"),
+        ({"inputs": [STATE, tensor("x", 252, 8)]}, "in bytes of its own, got input 'x' over"),
+        ({"inputs": [STATE, tensor("x", 263, 8)]}, "over input 'x'"),
+    ],
+)
+def test_forged_state(change, part):
+    io = {"inputs": [STATE], "outputs": [STATE], "state": [REGION]} | change
+    assert part in refusal(replace_section(sample(), "io", json.dumps(io).encode()))
+
+
+@pytest.mark.parametrize(("address", "part"), [(8, "a constant"), (65532, "inside 65536 bytes")])
+def test_state_in_the_wrong_place(address, part):
+    moved = STATE | {"address": address}
+    io = {"inputs": [moved], "outputs": [moved], "state": [REGION | {"address": address}]}
+    assert part in refusal(replace_section(sample(), "io", json.dumps(io).encode()))
+
+
+def test_states_do_not_overlap():
+    other = {"name": "b", "state": "b", "address": 260}
+    both = [STATE, STATE | other]
+    regions = [REGION, {"path": "b", "address": 260, "bytes": 8}]
+    io = {"inputs": both, "outputs": both, "state": regions}
+    assert "over state 'b'" in refusal(replace_section(sample(), "io", json.dumps(io).encode()))
 
 
 def test_output_names_are_unique():

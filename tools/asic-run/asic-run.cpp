@@ -123,6 +123,9 @@ static int describeProgram(const Machine &machine) {
                << program.constantBytes() << " bytes of constants\n";
   printTensors("input ", program.inputs);
   printTensors("output", program.outputs);
+  for (const StateRegion &region : program.state)
+    llvm::outs() << "state  " << region.path << ": " << region.bytes
+                 << " bytes at " << region.address << ", updated in place\n";
   return 0;
 }
 
@@ -159,7 +162,10 @@ static Error writeResults(const Machine &machine, const RunResult &result) {
 int main(int argc, char **argv) {
   cl::HideUnrelatedOptions(category);
   if (!cl::ParseCommandLineOptions(
-          argc, argv, "runs a program on the emulator\n", &llvm::errs()))
+          argc, argv,
+          "runs a program on the emulator, once: state that the program keeps "
+          "from run to run is an input and an output like the others\n",
+          &llvm::errs()))
     return 2;
   if (programPath.empty())
     return usageError(message("expected PROGRAM; see --help"));
