@@ -199,11 +199,18 @@ struct FoldBoundaryPass : impl::FoldBoundaryPassBase<FoldBoundaryPass> {
                                "none; name the entry function main");
       return signalPassFailure();
     }
+    DenseSet<BlockArgument> unfolded;
+    auto results = main.getBody().back().getTerminator()->getOpOperands();
+    for (OpOperand &operand : results)
+      if (auto argument = oldValue(main, operand.getOperandNumber()))
+        if (wouldDiffer(argument, operand))
+          unfolded.insert(argument);
     for (BlockArgument argument : main.getArguments())
-      foldInput(argument);
-    for (OpOperand &operand :
-         main.getBody().back().getTerminator()->getOpOperands())
-      foldOutput(operand);
+      if (!unfolded.contains(argument))
+        foldInput(argument);
+    for (OpOperand &operand : results)
+      if (!unfolded.contains(oldValue(main, operand.getOperandNumber())))
+        foldOutput(operand);
   }
 
   /// A generic that only converts elements and permutes dimensions: one
@@ -358,32 +365,40 @@ struct FoldBoundaryPass : impl::FoldBoundaryPassBase<FoldBoundaryPass> {
       op.erase();
   }
 
+  /// What the border records for a copy of an input; null when it stays.
+  static DictionaryAttr boundaryOfInput(BlockArgument argument,
+                                        Operation *user) {
+    auto op = dyn_cast<linalg::GenericOp>(user);
+    if (!op || !isCopy(op))
+      return nullptr;
+    std::optional<SmallVector<Step>> chain = readChain(op);
+    if (!chain)
+      return nullptr;
+    Type device = getElementTypeOrSelf(op.getResult(0));
+    Conversion conversion;
+    if (auto quantize = matchQuantize(*chain, device))
+      conversion = *quantize;
+    else if (!chain->empty() && !isFloatCast<arith::TruncFOp>(*chain))
+      return nullptr;
+    if (onlyResult(op))
+      return nullptr;
+    auto maps = op.getIndexingMapsArray();
+    return makeBoundary(llvm::cast<RankedTensorType>(argument.getType()),
+                        permutation(maps[1], maps[0]), conversion);
+  }
+
   /// Replaces copies of an input by casts.
   void foldInput(BlockArgument argument) {
     SmallVector<Operation *> reshapes;
     foldReshapedInput(argument, argument, reshapes);
     for (Operation *user : llvm::make_early_inc_range(argument.getUsers())) {
-      auto op = dyn_cast<linalg::GenericOp>(user);
-      if (!op || !isCopy(op))
+      DictionaryAttr boundary = boundaryOfInput(argument, user);
+      if (!boundary)
         continue;
-      std::optional<SmallVector<Step>> chain = readChain(op);
-      if (!chain)
-        continue;
-      Type device = getElementTypeOrSelf(op.getResult(0));
-      Conversion conversion;
-      if (auto quantize = matchQuantize(*chain, device))
-        conversion = *quantize;
-      else if (!chain->empty() && !isFloatCast<arith::TruncFOp>(*chain))
-        continue;
-      if (onlyResult(op))
-        continue;
-      auto maps = op.getIndexingMapsArray();
+      auto op = cast<linalg::GenericOp>(user);
       OpBuilder builder(op);
-      Value converted = makeCast(
-          builder, op.getLoc(), argument, op.getResult(0).getType(),
-          makeBoundary(llvm::cast<RankedTensorType>(argument.getType()),
-                       permutation(maps[1], maps[0]), conversion));
-      replaceInside(op, converted);
+      replaceInside(op, makeCast(builder, op.getLoc(), argument,
+                                 op.getResult(0).getType(), boundary));
     }
   }
 
@@ -394,29 +409,62 @@ struct FoldBoundaryPass : impl::FoldBoundaryPassBase<FoldBoundaryPass> {
     return isa<BlockArgument>(value);
   }
 
+  /// What the border records for the copy that makes a result; null when it
+  /// stays.
+  static DictionaryAttr boundaryOfOutput(OpOperand &operand) {
+    auto op = operand.get().getDefiningOp<linalg::GenericOp>();
+    if (!op || !isCopy(op) || isInput(op.getDpsInputs()[0]))
+      return nullptr;
+    std::optional<SmallVector<Step>> chain = readChain(op);
+    if (!chain)
+      return nullptr;
+    Type device = getElementTypeOrSelf(op.getDpsInputs()[0]);
+    Conversion conversion;
+    if (auto dequantize = matchDequantize(*chain, device))
+      conversion = *dequantize;
+    else if (!chain->empty() && !isFloatCast<arith::ExtFOp>(*chain))
+      return nullptr;
+    auto maps = op.getIndexingMapsArray();
+    return makeBoundary(llvm::cast<RankedTensorType>(operand.get().getType()),
+                        permutation(maps[0], maps[1]), conversion);
+  }
+
   /// Replaces the copy that makes a result by a cast.
   void foldOutput(OpOperand &operand) {
     foldReshapedOutput(operand);
+    DictionaryAttr boundary = boundaryOfOutput(operand);
+    if (!boundary)
+      return;
     auto op = operand.get().getDefiningOp<linalg::GenericOp>();
-    if (!op || !isCopy(op) || isInput(op.getDpsInputs()[0]))
-      return;
-    std::optional<SmallVector<Step>> chain = readChain(op);
-    if (!chain)
-      return;
-    Value device = op.getDpsInputs()[0];
-    Conversion conversion;
-    if (auto dequantize = matchDequantize(*chain, getElementTypeOrSelf(device)))
-      conversion = *dequantize;
-    else if (!chain->empty() && !isFloatCast<arith::ExtFOp>(*chain))
-      return;
-    auto maps = op.getIndexingMapsArray();
     OpBuilder builder(operand.getOwner());
-    operand.set(makeCast(
-        builder, op.getLoc(), device, operand.get().getType(),
-        makeBoundary(llvm::cast<RankedTensorType>(operand.get().getType()),
-                     permutation(maps[0], maps[1]), conversion)));
+    operand.set(makeCast(builder, op.getLoc(), op.getDpsInputs()[0],
+                         operand.get().getType(), boundary));
     if (op->use_empty())
       op.erase();
+  }
+
+  /// The argument that a result is the next value of, or null.
+  static BlockArgument oldValue(func::FuncOp main, unsigned result) {
+    auto state = main.getResultAttrOfType<StringAttr>(result, kStateAttrName);
+    for (BlockArgument argument : main.getArguments())
+      if (state &&
+          state == main.getArgAttr(argument.getArgNumber(), kStateAttrName))
+        return argument;
+    return nullptr;
+  }
+
+  /// True when the old value of a state would lie in another order or float
+  /// format than the new one: then neither is converted at the border, so that
+  /// both can be one buffer. Codes are worth a border of their own.
+  static bool wouldDiffer(BlockArgument argument, OpOperand &result) {
+    DictionaryAttr after = boundaryOfOutput(result);
+    bool differs = false, quantizes = after && after.get("scale");
+    for (Operation *user : argument.getUsers()) {
+      DictionaryAttr before = boundaryOfInput(argument, user);
+      differs |= before != after;
+      quantizes |= before && before.get("scale");
+    }
+    return differs && !quantizes;
   }
 
   static Value makeCast(OpBuilder &builder, Location loc, Value value,

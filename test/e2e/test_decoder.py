@@ -101,6 +101,7 @@ def test_prefill_shares_the_cache(trained: Decoder, compiled: asic.Compiled) -> 
         Prefill.of(trained), (torch.zeros(1, 12, dtype=torch.int64),), target="edge-tx1"
     )
     assert prefill.state.specs == compiled.state.specs
+    assert prefill.state.on_device == tuple(prefill.state)
     for prompt in PROMPTS:  # shorter and longer than the program
         tokens = compiled.generate(encode(prompt), NEW, prefill=prefill)
         assert tokens == expected(trained, prompt)

@@ -145,3 +145,55 @@ func.func @main(%x: tensor<2x1x4xf32>) -> tensor<2x4xi8> {
   } -> tensor<2x4xi8>
   return %y : tensor<2x4xi8>
 }
+
+// -----
+
+#id = affine_map<(d0, d1) -> (d0, d1)>
+#turned = affine_map<(d0, d1) -> (d1, d0)>
+
+// A state of two orders would be two buffers: the new value is transposed by the network. One
+// whose old and new value turn alike is left to the runtime.
+// CHECK-LABEL: func.func @main
+// CHECK-NOT: unrealized_conversion_cast %arg0
+// CHECK: %[[A:.*]] = linalg.generic {{.*}} ins(%arg0
+// CHECK: %[[TURNED:.*]] = linalg.generic {{.*}} ins(%[[A]]
+// CHECK: %[[OLD:.*]] = builtin.unrealized_conversion_cast %arg1
+// CHECK-SAME: permutation = array<i64: 1, 0>
+// CHECK: %[[SUM:.*]] = linalg.generic {{.*}} ins(%[[OLD]]
+// CHECK: %[[NEW:.*]] = builtin.unrealized_conversion_cast %[[SUM]]
+// CHECK-SAME: permutation = array<i64: 1, 0>
+// CHECK: return %[[TURNED]], %[[NEW]]
+func.func @main(%a: tensor<4x4xf32> {asic.state = "a"}, %b: tensor<2x4xf32> {asic.state = "b"})
+    -> (tensor<4x4xf32> {asic.state = "a"}, tensor<2x4xf32> {asic.state = "b"}) {
+  %e = tensor.empty() : tensor<4x4xf32>
+  %f = tensor.empty() : tensor<4x2xf32>
+  %g = tensor.empty() : tensor<2x4xf32>
+  %doubled = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%a : tensor<4x4xf32>) outs(%e : tensor<4x4xf32>) {
+  ^bb0(%v: f32, %o: f32):
+    %0 = arith.addf %v, %v : f32
+    linalg.yield %0 : f32
+  } -> tensor<4x4xf32>
+  %turned = linalg.generic {indexing_maps = [#id, #turned], iterator_types = ["parallel", "parallel"]}
+      ins(%doubled : tensor<4x4xf32>) outs(%e : tensor<4x4xf32>) {
+  ^bb0(%v: f32, %o: f32):
+    linalg.yield %v : f32
+  } -> tensor<4x4xf32>
+  %old = linalg.generic {indexing_maps = [#id, #turned], iterator_types = ["parallel", "parallel"]}
+      ins(%b : tensor<2x4xf32>) outs(%f : tensor<4x2xf32>) {
+  ^bb0(%v: f32, %o: f32):
+    linalg.yield %v : f32
+  } -> tensor<4x2xf32>
+  %sum = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%old : tensor<4x2xf32>) outs(%f : tensor<4x2xf32>) {
+  ^bb0(%v: f32, %o: f32):
+    %0 = arith.addf %v, %v : f32
+    linalg.yield %0 : f32
+  } -> tensor<4x2xf32>
+  %new = linalg.generic {indexing_maps = [#id, #turned], iterator_types = ["parallel", "parallel"]}
+      ins(%sum : tensor<4x2xf32>) outs(%g : tensor<2x4xf32>) {
+  ^bb0(%v: f32, %o: f32):
+    linalg.yield %v : f32
+  } -> tensor<2x4xf32>
+  return %turned, %new : tensor<4x4xf32>, tensor<2x4xf32>
+}
