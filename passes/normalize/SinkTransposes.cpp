@@ -321,17 +321,24 @@ struct SinkThroughSlice : SinkThrough<tensor::ExtractSliceOp> {
   }
 };
 
-/// concat(transpose(x), y, …): every input in x's layout.
+/// concat(transpose(x), y, …): every input in x's layout, unless more would
+/// have to be transposed for it than is transposed now (a cache behind a new
+/// row).
 struct SinkThroughConcat : OpRewritePattern<tensor::ConcatOp> {
   using OpRewritePattern::OpRewritePattern;
 
   LogicalResult matchAndRewrite(tensor::ConcatOp op,
                                 PatternRewriter &rewriter) const override {
     linalg::TransposeOp leader;
-    for (Value input : op.getInputs())
-      if ((leader = sinkable(input)))
-        break;
-    if (!leader)
+    int64_t transposed = 0, others = 0;
+    for (Value input : op.getInputs()) {
+      linalg::TransposeOp transpose = sinkable(input);
+      if (transpose && !leader)
+        leader = transpose;
+      (transpose ? transposed : others) +=
+          cast<ShapedType>(input.getType()).getNumElements();
+    }
+    if (!leader || others > transposed)
       return failure();
     TensorBuilder b(op.getLoc(), rewriter);
     ArrayRef<int64_t> permutation = leader.getPermutation();

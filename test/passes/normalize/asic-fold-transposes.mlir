@@ -103,3 +103,28 @@ func.func @without_data() -> tensor<3x2xf32> {
   %t = linalg.transpose ins(%w : tensor<2x3xf32>) outs(%e : tensor<3x2xf32>) permutation = [1, 0]
   return %t : tensor<3x2xf32>
 }
+
+// A few new rows are transposed in front of a cache, not the cache for their sake.
+// CHECK-LABEL: func.func @few_rows
+// CHECK-SAME: (%[[NEW:.*]]: tensor<1x2x4x8xf32>, %[[OLD:.*]]: tensor<1x4x6x8xf32>)
+// CHECK: %[[ROWS:.*]] = linalg.generic {{.*}} ins(%[[NEW]] :
+// CHECK: %[[ALL:.*]] = tensor.concat dim(2) %[[ROWS]], %[[OLD]]
+// CHECK: return %[[ALL]]
+func.func @few_rows(%new: tensor<1x2x4x8xf32>, %old: tensor<1x4x6x8xf32>) -> tensor<1x4x8x8xf32> {
+  %e = tensor.empty() : tensor<1x4x2x8xf32>
+  %t = linalg.transpose ins(%new : tensor<1x2x4x8xf32>) outs(%e : tensor<1x4x2x8xf32>) permutation = [0, 2, 1, 3]
+  %all = tensor.concat dim(2) %t, %old : (tensor<1x4x2x8xf32>, tensor<1x4x6x8xf32>) -> tensor<1x4x8x8xf32>
+  return %all : tensor<1x4x8x8xf32>
+}
+
+// Where as much is transposed already, the rest follows.
+// CHECK-LABEL: func.func @as_many
+// CHECK-SAME: (%[[X:.*]]: tensor<1x4x4x8xf32>, %[[Y:.*]]: tensor<1x8x4x4xf32>)
+// CHECK: %[[TURNED:.*]] = linalg.generic {{.*}} ins(%[[Y]] :
+// CHECK: tensor.concat dim(3) %[[X]], %[[TURNED]]
+func.func @as_many(%x: tensor<1x4x4x8xf32>, %y: tensor<1x8x4x4xf32>) -> tensor<1x16x4x4xf32> {
+  %e = tensor.empty() : tensor<1x8x4x4xf32>
+  %t = linalg.transpose ins(%x : tensor<1x4x4x8xf32>) outs(%e : tensor<1x8x4x4xf32>) permutation = [0, 3, 1, 2]
+  %all = tensor.concat dim(1) %t, %y : (tensor<1x8x4x4xf32>, tensor<1x8x4x4xf32>) -> tensor<1x16x4x4xf32>
+  return %all : tensor<1x16x4x4xf32>
+}
