@@ -98,3 +98,35 @@ func.func @widened_bias() -> tensor<3x2xf32> {
   } -> tensor<3x2xf32>
   return %r : tensor<3x2xf32>
 }
+
+// The heads of an attention are no one batch.
+// CHECK-LABEL: func.func @flattened_batch
+// CHECK-SAME: %[[A:.*]]: tensor<2x4x8x16xf32>, %[[B:.*]]: tensor<2x4x16x5xf32>
+// CHECK-NOT: collapse_shape
+// CHECK: linalg.generic {{.*}}"parallel", "parallel", "parallel", "parallel", "reduction"
+// CHECK-SAME: ins(%[[A]], %[[B]] : {{.*}}) outs({{.*}} : tensor<2x4x8x5xf32>)
+// CHECK-NOT: expand_shape
+// CHECK: return
+func.func @flattened_batch(%a: tensor<2x4x8x16xf32>, %b: tensor<2x4x16x5xf32>) -> tensor<2x4x8x5xf32> {
+  %zero = arith.constant 0.0 : f32
+  %0 = tensor.collapse_shape %a [[0, 1], [2], [3]] : tensor<2x4x8x16xf32> into tensor<8x8x16xf32>
+  %1 = tensor.collapse_shape %b [[0, 1], [2], [3]] : tensor<2x4x16x5xf32> into tensor<8x16x5xf32>
+  %2 = tensor.empty() : tensor<8x8x5xf32>
+  %3 = linalg.fill ins(%zero : f32) outs(%2 : tensor<8x8x5xf32>) -> tensor<8x8x5xf32>
+  %4 = linalg.batch_matmul ins(%0, %1 : tensor<8x8x16xf32>, tensor<8x16x5xf32>) outs(%3 : tensor<8x8x5xf32>) -> tensor<8x8x5xf32>
+  %5 = tensor.expand_shape %4 [[0, 1], [2], [3]] output_shape [2, 4, 8, 5] : tensor<8x8x5xf32> into tensor<2x4x8x5xf32>
+  return %5 : tensor<2x4x8x5xf32>
+}
+
+// Batches of other factors stay flat.
+// CHECK-LABEL: func.func @batches_of_two_kinds
+// CHECK: linalg.batch_matmul
+func.func @batches_of_two_kinds(%a: tensor<2x4x8x16xf32>, %b: tensor<4x2x16x5xf32>) -> tensor<8x8x5xf32> {
+  %zero = arith.constant 0.0 : f32
+  %0 = tensor.collapse_shape %a [[0, 1], [2], [3]] : tensor<2x4x8x16xf32> into tensor<8x8x16xf32>
+  %1 = tensor.collapse_shape %b [[0, 1], [2], [3]] : tensor<4x2x16x5xf32> into tensor<8x16x5xf32>
+  %2 = tensor.empty() : tensor<8x8x5xf32>
+  %3 = linalg.fill ins(%zero : f32) outs(%2 : tensor<8x8x5xf32>) -> tensor<8x8x5xf32>
+  %4 = linalg.batch_matmul ins(%0, %1 : tensor<8x8x16xf32>, tensor<8x16x5xf32>) outs(%3 : tensor<8x8x5xf32>) -> tensor<8x8x5xf32>
+  return %4 : tensor<8x8x5xf32>
+}
