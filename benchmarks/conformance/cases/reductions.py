@@ -28,6 +28,7 @@ for name in ("amax", "amin"):
     add(name, lambda x, f=name: getattr(torch, f)(x, 1), X, dtypes=ANY, ulp=0)
     add(name, lambda x, f=name: getattr(torch, f)(x, (0, 2)), X, variant="two dimensions", dtypes=(torch.float32,), ulp=0)  # fmt: skip
 add("max", lambda x: x.max(), X, variant="all", dtypes=ANY, ulp=0)
+add("min", lambda x: x.min(), X, variant="all", dtypes=ANY, ulp=0)
 add("max.dim", lambda x: tuple(torch.max(x, 1)), TIES, dtypes=SMALL, ulp=0)
 add("min.dim", lambda x: tuple(torch.min(x, 1)), TIES, dtypes=SMALL, ulp=0)
 for name in ("argmax", "argmin"):
@@ -103,6 +104,8 @@ add("scaled_dot_product_attention", lambda q, k, v, m: F.scaled_dot_product_atte
 family.tested |= {
     ("aten.argmax NaN", torch.float32),
     ("aten.cumsum", torch.uint8),
+    ("aten.max all", torch.int8),
+    ("aten.max all", torch.uint8),
     ("aten.logcumsumexp", torch.float32),
     ("aten.sort descending", torch.bfloat16),
     ("aten.sort many", torch.float32),

@@ -102,6 +102,15 @@ def _instance_norm(
     return torch.nn.functional.batch_norm(x, mean, variance, weight, bias, False, momentum, eps)
 
 
+def _max(x: Tensor) -> Tensor:
+    """torch-mlir's own lowering of `max` ends the process for 8-bit integers."""
+    return torch.amax(x, [])
+
+
+def _min(x: Tensor) -> Tensor:
+    return torch.amin(x, [])
+
+
 def reductions() -> dict[Any, Callable[..., Any]]:
     """The decomposition table of this file."""
     wide = (
@@ -114,6 +123,8 @@ def reductions() -> dict[Any, Callable[..., Any]]:
     )
     return {
         **{op: in_float32(op) for op in wide},
+        aten.max.default: _max,
+        aten.min.default: _min,
         aten.var.correction: _var,
         aten.std.correction: _std,
         aten.var_mean.correction: _var_mean,
