@@ -42,7 +42,7 @@ def _product(x: Tensor, exponent: Any) -> Tensor:
 
 def _multiply(x: Tensor, y: Any) -> Tensor:
     """Products of narrow integers and a number, with the number in their type."""
-    narrow = (torch.int8, torch.uint8, torch.int16)
+    narrow = (torch.int8, torch.int16)
     if isinstance(y, Tensor) or x.dtype not in narrow:
         return NotImplemented  # type: ignore[no-any-return]
     if isinstance(y, float):
@@ -95,6 +95,16 @@ def _shift_right(x: Tensor, y: Any) -> Tensor:
     return torch.bitwise_right_shift(x, y)
 
 
+def _with_number(op: Any) -> Callable[[Tensor, int], Tensor]:
+    """`op` of a tensor and a number, as of two tensors."""
+
+    def apply(x: Tensor, number: int) -> Tensor:
+        result: Tensor = op(x, torch.full((), int(number), dtype=x.dtype, device=x.device))
+        return result
+
+    return apply
+
+
 def _hardtanh(x: Tensor, min_val: float = -1, max_val: float = 1) -> Tensor:
     return torch.clamp(x, min_val, max_val)
 
@@ -119,6 +129,8 @@ def arithmetic() -> dict[Any, Callable[..., Any]]:
         aten.__rshift__.Scalar: _shift_right,
         aten.__rshift__.Tensor: _shift_right,
         aten._cdist_forward.default: _cdist,
+        aten.bitwise_or.Scalar: _with_number(torch.bitwise_or),
+        aten.bitwise_xor.Scalar: _with_number(torch.bitwise_xor),
         aten.cdist.default: _cdist,
         aten.clamp_max.Tensor: _clamp_max,
         aten.clamp_max.default: _clamp_max,

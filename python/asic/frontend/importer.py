@@ -39,6 +39,7 @@ from asic.frontend.pipeline import lower_to_linalg
 from asic.frontend.pooling import poolings
 from asic.frontend.skew import ContextCache, FxImporter, ir, new_context
 from asic.frontend.state import StateInfo, check_writes, explicit, functional, separate_updates
+from asic.frontend.unsigned import widen_unsigned
 from asic.frontend.weights import WeightHooks, to_numpy
 from asic.structure import Structure
 
@@ -224,6 +225,7 @@ def _to_linalg(program: ExportedProgram, root: str | None) -> Imported:
     names, inline = resource_names(program)
     table = {**get_decomposition_table(), **layers(), **arithmetic(), **movements(), **poolings()}
     program = decompose(program, without_composites(table))
+    widen_unsigned(program)
     inputs, outputs = input_infos(program), output_infos(program)
     view, state = explicit(program, frozenset(i.name for i in (*inputs, *outputs)))
     hooks = WeightHooks(program, names, inline)
