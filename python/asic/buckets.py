@@ -318,7 +318,9 @@ class DynamicCompiled(Compiled):
         result = []
         for array, tensor in zip(outputs, self.dimensions.outputs, strict=True):
             shape = tensor.at(sizes).shape
-            result.append(np.ascontiguousarray(array[tuple(slice(0, size) for size in shape)]))
+            cut = array[tuple(slice(0, size) for size in shape)]
+            # `ascontiguousarray` gives a number a dimension.
+            result.append(np.asarray(cut, order="C"))
         return result
 
     def __repr__(self) -> str:

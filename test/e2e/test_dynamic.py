@@ -269,6 +269,28 @@ def test_buckets_that_do_not_fit(buckets: Any, message: str) -> None:
         )
 
 
+class Numbers(nn.Module):
+    """One number of everything, and one of every row."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return x.amax(), nn.functional.hardtanh(x, 0.5, 2.0).sum(1)
+
+
+@pytest.mark.parametrize("target", ["edge-tx1", "cpu"])
+def test_a_number_has_no_dimension(target: str) -> None:
+    compiled = asic.compile(
+        Numbers(),
+        (torch.randn(2, 8),),
+        dynamic_shapes=({1: SEQ},),
+        target=target,
+        options=asic.CompileOptions(buckets={"seq": (64,)}),
+    )
+    x = torch.randn(2, 5)
+    for got, want in zip(compiled(x), Numbers()(x), strict=True):
+        assert got.shape == want.shape
+        torch.testing.assert_close(got, want, rtol=0.02, atol=0.02)
+
+
 class Counter(nn.Module):
     """Counts its calls."""
 
