@@ -61,7 +61,9 @@ def garbage(found: Dimensions, x: Tensor, bucket: dict[str, int]) -> Tensor:
     return padded
 
 
-def check(function: Callable[..., Any], kind: torch.dtype, low: int = 4) -> None:
+def check(
+    function: Callable[..., Any], kind: torch.dtype, low: int = 4, relative: float = 2e-6
+) -> None:
     model, found, program = masked(function, kind, low)
     by_label = {label: symbol for symbol, label in found.labels.items()}
     largest = {symbol: high for symbol, (_, high) in found.ranges.items()}
@@ -85,7 +87,7 @@ def check(function: Callable[..., Any], kind: torch.dtype, low: int = 4) -> None
         ):
             shape = output.at(sizes).shape
             got = result[tuple(slice(0, size) for size in shape)]
-            torch.testing.assert_close(got, want, rtol=2e-6, atol=2e-6, equal_nan=True)
+            torch.testing.assert_close(got, want, rtol=relative, atol=relative, equal_nan=True)
 
 
 #: Garbage in the padding: the logarithm of nothing is infinite, its sine no number.
@@ -110,6 +112,10 @@ FLOATS: dict[str, Callable[[Any, Tensor], Any]] = {
     "strides": lambda m, x: m.wide(m.conv(x.transpose(1, 2)).relu()),
     "transposed": lambda m, x: m.conv(m.up(_wild(x).transpose(1, 2))),
     "largest of windows": lambda m, x: F.max_pool2d(_wild(x)[:, None], 3, 2, 1),
+    "windows of a list": lambda m, x: torch.ops.aten.max_pool2d(
+        -_wild(x).exp()[:, None], [3], [2], [1]
+    ),
+    "places in windows": lambda m, x: F.max_pool2d(_wild(x)[:, None], 2, 2, 1, return_indices=True),
     "mean of windows": lambda m, x: F.avg_pool2d(_wild(x)[:, None], 3, 2, 1),
     "mean of all": lambda m, x: F.adaptive_avg_pool2d(_wild(x)[:, None], 1),
     "norms": lambda m, x: (m.norm(_wild(x)), m.batch(x.transpose(1, 2))),
@@ -167,6 +173,102 @@ INTEGERS: dict[str, Callable[[Any, Tensor], Any]] = {
 }
 
 
+_OF_TORCH = (
+    "abs acos angle asin asinh atan ceil cos cosh deg2rad digamma erf erfc exp exp2 expm1 floor "
+    "frac isfinite isinf isnan isneginf lgamma log1p logical_not logit neg positive rad2deg "
+    "reciprocal relu round rsqrt sgn sigmoid sign signbit sin sinc sinh sqrt square tan tanh trunc"
+)
+_ACTIVATIONS = (
+    "celu elu gelu hardshrink hardsigmoid hardswish hardtanh leaky_relu logsigmoid mish relu6 selu "
+    "silu softplus softshrink softsign tanhshrink"
+)
+#: Elementwise operators in the forms in which 0 gives 0, and in those in which it does not.
+ELEMENTWISE: list[Callable[[Tensor], Tensor]] = [
+    *[getattr(torch, name) for name in _OF_TORCH.split()],
+    *[getattr(F, name) for name in _ACTIVATIONS.split()],
+    lambda x: F.hardtanh(x, 0.5, 2.0),
+    lambda x: F.hardtanh(x, -2.0, -0.5),
+    lambda x: F.hardtanh(x, 0.0, 0.5),
+    lambda x: x.clamp(0.5, 1.5),
+    lambda x: x.clamp(max=-0.5),
+    lambda x: x.clamp(min=-0.5),
+    lambda x: x.clamp(1.0, -1.0),
+    lambda x: F.threshold(x, -0.5, 7.0),
+    lambda x: F.threshold(x, 0.0, 7.0),
+    lambda x: F.elu(x, -3.0),
+    lambda x: F.elu(x, float("inf")),
+    lambda x: F.celu(x, -2.0),
+    lambda x: F.leaky_relu(x, float("inf")),
+    lambda x: F.leaky_relu(x, -1.0),
+    lambda x: F.softplus(x, 3.0, 0.1),
+    lambda x: F.hardshrink(x, -1.0),
+    lambda x: F.gelu(x, approximate="tanh"),
+    lambda x: x.nan_to_num(5.0),
+    lambda x: (x / x).nan_to_num(5.0),
+    lambda x: x**0,
+    lambda x: x**-1,
+    lambda x: x**2,
+    lambda x: x.abs() ** 0.5,
+    lambda x: 2**x,
+    lambda x: 0**x,
+    lambda x: torch.pow(x, x),
+    lambda x: x + 1,
+    lambda x: x + 0,
+    lambda x: x - 0.5,
+    lambda x: 1 - x,
+    lambda x: torch.add(x, x, alpha=3),
+    lambda x: x * float("inf"),
+    lambda x: x * -2,
+    lambda x: x / 3,
+    lambda x: x / 0,
+    lambda x: x / x,
+    lambda x: x * x.relu(),
+    lambda x: x.fmod(0.3),
+    lambda x: x.remainder(0),
+    lambda x: x > -1,
+    lambda x: x > 0,
+    lambda x: x >= x,
+    lambda x: x == 0,
+    lambda x: x.logit(0.25),
+    lambda x: x.abs().xlogy(x.abs()),
+    lambda x: torch.atan2(x, -x.abs()),
+    lambda x: torch.atan2(x, x.neg()),
+    lambda x: torch.copysign(torch.ones_like(x), -x.abs()),
+    lambda x: torch.hypot(x, x),
+    lambda x: torch.heaviside(x, x + 1),
+    lambda x: torch.logaddexp(x, x),
+    lambda x: torch.lerp(x, x, 0.3),
+    lambda x: torch.addcmul(x, x, x, value=2),
+    lambda x: torch.addcdiv(x, x, x),
+    lambda x: torch.maximum(x, x.sign()),
+    lambda x: torch.max(x, x * 2),
+    lambda x: torch.min(x, x + 1),
+    lambda x: torch.where(x > 0, x, -x),
+    lambda x: torch.where(x > -1, x, x.cos()),
+    lambda x: x.masked_fill(x <= 0, 3.0),
+    lambda x: x.masked_fill(x > 0, 3.0),
+    lambda x: x.to(torch.int32).bitwise_not(),
+    lambda x: x.to(torch.float16),
+    lambda x: x.clone(memory_format=torch.contiguous_format),
+]
+
+
+def test_elementwise_operators_with_unusual_arguments() -> None:
+    def sums(_: Any, x: Tensor) -> Any:
+        x = x.clamp(-0.9, 0.9)
+        return tuple(operator(x).sum(1) for operator in ELEMENTWISE)
+
+    check(sums, torch.float32, relative=1e-5)
+
+
+def test_operators_that_keep_numbers_finite() -> None:
+    from asic.frontend.padding.rules import _KEEP_FINITE
+
+    extremes = torch.tensor([torch.finfo().max, torch.finfo().min, torch.finfo().tiny, 0.0])
+    for name in _KEEP_FINITE:
+        assert getattr(torch.ops.aten, name.removeprefix("aten."))(extremes).isfinite().all()
+
+
 @pytest.mark.parametrize("name", FLOATS)
 def test_padding_does_not_reach_results(name: str) -> None:
     check(FLOATS[name], torch.float32)
@@ -175,6 +277,13 @@ def test_padding_does_not_reach_results(name: str) -> None:
 @pytest.mark.parametrize("name", INTEGERS)
 def test_padding_of_integers_does_not_reach_results(name: str) -> None:
     check(INTEGERS[name], torch.int64)
+
+
+def test_the_largest_of_windows_without_their_places() -> None:
+    check(
+        lambda m, x: F.max_pool2d(_wild(x).transpose(1, 2), 2, return_indices=True)[0],
+        torch.float32,
+    )
 
 
 def test_one_step_is_a_size_too() -> None:
@@ -197,6 +306,7 @@ REFUSED: dict[str, Callable[[Any, Tensor], Any]] = {
     "batch_norm": lambda m, x: F.batch_norm(x.transpose(1, 2), None, None, training=True),
     "index": lambda m, x: x[torch.arange(2)[:, None], torch.arange(-2, 0)],
     "argmax": lambda m, x: x.argmax(),
+    "max_pool2d": lambda m, x: F.max_pool2d(x.transpose(1, 2), 2, return_indices=True)[1],
     "cond": lambda m, x: torch.cond(x[0, 0, 0] > 0, lambda y: y + 1, lambda y: y * 2, (x,)),
 }
 

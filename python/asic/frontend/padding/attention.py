@@ -8,7 +8,8 @@ import math
 import torch
 from torch.fx import Node
 
-from asic.frontend.padding.masker import Fill, Masker, is_tensor, shape_of
+from asic.frontend.padding.masker import Fill, Masker, shape_of
+from asic.frontend.padding.support import operands
 from asic.frontend.schema import argument
 from asic.sizes import Hidden
 
@@ -22,10 +23,7 @@ def attention(masker: Masker, node: Node) -> None:
     A causal mask over queries and keys of one length has the padded keys behind every
     true query already.
     """
-    query, key, value = node.args[:3]
-    assert isinstance(query, Node)
-    assert isinstance(key, Node)
-    assert isinstance(value, Node)
+    query, key, value = operands(node, 0, 3)
     rank = query.meta["val"].dim()
     width, length = rank - 1, rank - 2
     for operand in (query, key, value):
@@ -55,7 +53,6 @@ def _mask_keys(masker: Masker, node: Node, key: Node) -> None:
         condition = masker.condition(node, hidden, 1, 2)
         mask = _additive(masker, node, condition)
     else:
-        assert is_tensor(given)
         rank = given.meta["val"].dim()
         condition = masker.condition(node, hidden, rank - 1, rank)
         if given.meta["val"].dtype == torch.bool:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,15 @@ from torch.fx import Node
 
 from asic.frontend.composites import packet_name
 from asic.frontend.padding.masker import Fill, Masker, is_tensor, shape_of
-from asic.frontend.padding.support import APART, dims_of, expect_static, lowest, source_of
+from asic.frontend.padding.support import (
+    APART,
+    dims_of,
+    expect_static,
+    lowest,
+    operands,
+    source_of,
+    spatial_dims,
+)
 from asic.frontend.schema import argument
 
 Rule = Callable[[Masker, Node], None]
@@ -72,9 +81,7 @@ def per_channel(masker: Masker, node: Node) -> None:
 def contraction(masker: Masker, node: Node) -> None:
     """Zeros add nothing to a sum of products, if what they meet is finite."""
     first = 1 if packet_name(node.target) in ("aten.addmm", "aten.baddbmm") else 0
-    left, right = node.args[first : first + 2]
-    assert isinstance(left, Node)
-    assert isinstance(right, Node)
+    left, right = operands(node, first, 2)
     last = left.meta["val"].dim() - 1
     inner = max(right.meta["val"].dim() - 2, 0)
     if last in masker.padded(left):
@@ -105,10 +112,8 @@ def linear(masker: Masker, node: Node) -> None:
 
 def convolution(masker: Masker, node: Node) -> None:
     """Zeros stand behind the last element, as they do in the convolution's own padding."""
-    source = source_of(node)
+    source, weight = operands(node, 0, 2)
     rank = source.meta["val"].dim()
-    weight = node.args[1]
-    assert isinstance(weight, Node)
     spatial = range(rank - weight.meta["val"].dim() + 2, rank)
     expect_static(masker, node, source, [spatial.start - 1])
     masker.masked(node, source, spatial, 0)
@@ -116,21 +121,36 @@ def convolution(masker: Masker, node: Node) -> None:
 
 
 def max_pool(masker: Masker, node: Node) -> None:
-    """Minus infinity is never the largest."""
+    """Minus infinity is never the largest.
+
+    The index of an element is row * width + column: the true one while the width is static.
+    """
     source = source_of(node)
-    rank = source.meta["val"].dim()
-    spatial = range(rank - len(argument(node, "kernel_size")), rank)
-    if set(spatial) & set(masker.padded(source)) and argument(node, "ceil_mode"):
+    spatial = spatial_dims(node)
+    padded = set(spatial) & set(masker.padded(source))
+    if padded and argument(node, "ceil_mode"):
         raise masker.refuse(node, "with ceil_mode", APART)
+    if padded - {spatial.start} and _uses_indices(node):
+        raise masker.refuse(
+            node,
+            f"whose indices count along {list(shape_of(source))}",
+            "use the values alone, or make all of these dimensions but the first static",
+        )
     masker.masked(node, source, spatial, lowest(source.meta["val"].dtype))
     masker.set(node)
+
+
+def _uses_indices(node: Node) -> bool:
+    """Whether somebody takes the second result."""
+    return "with_indices" in packet_name(node.target) and any(
+        user.target is operator.getitem and user.args[1] == 1 and user.users for user in node.users
+    )
 
 
 def average_pool(masker: Masker, node: Node) -> None:
     """Zeros count as they do in the operator's own padding."""
     source = source_of(node)
-    rank = source.meta["val"].dim()
-    spatial = range(rank - len(argument(node, "kernel_size")), rank)
+    spatial = spatial_dims(node)
     if set(spatial) & set(masker.padded(source)):
         if argument(node, "ceil_mode") or not argument(node, "count_include_pad"):
             raise masker.refuse(node, "that counts elements", "use count_include_pad=True")

@@ -12,7 +12,7 @@ from torch.fx import Node
 
 from asic.frontend.composites import packet_name
 from asic.frontend.padding.masker import Fill, Masker, shape_of
-from asic.frontend.padding.support import dims_of, replace, source_of
+from asic.frontend.padding.support import dims_of, replace, source_of, spatial_dims
 from asic.frontend.schema import argument
 from asic.sizes import Hidden
 
@@ -62,8 +62,7 @@ def average_all(masker: Masker, node: Node) -> None:
     """Adaptive pooling down to one element is a mean."""
     source = source_of(node)
     size = argument(node, "output_size")
-    rank = source.meta["val"].dim()
-    dims = list(range(rank - len(size), rank))
+    dims = list(spatial_dims(node))
     if not set(dims) & set(masker.padded(source)):
         masker.set(node)
         return

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 
@@ -37,42 +38,16 @@ from asic.frontend.padding.views import (
     slice_,
     split,
 )
-from asic.frontend.schema import argument
+from asic.frontend.schema import UnknownForm, argument
 from asic.sizes import Hidden
 
 aten = torch.ops.aten
 Rule = Callable[[Masker, Node], None]
 
-#: Elementwise operators that give 0 for 0.
-_KEEP_ZERO = frozenset(
+#: Elementwise operators that give numbers for numbers; most others can overflow.
+_KEEP_FINITE = frozenset(
     f"aten.{name}"
-    for name in [
-        "relu",
-        "neg",
-        "abs",
-        "tanh",
-        "gelu",
-        "silu",
-        "clone",
-        "contiguous",
-        "to",
-        "_to_copy",
-        "dropout",
-        "alias",
-        "detach",
-        "relu6",
-        "leaky_relu",
-        "elu",
-        "sin",
-        "asin",
-        "atan",
-        "erf",
-        "hardtanh",
-        "hardswish",
-        "square",
-        "sqrt",
-        "sign",
-    ]
+    for name in ["relu", "neg", "abs", "tanh", "sigmoid", "clone", "contiguous", "alias", "detach"]
 )
 
 
@@ -98,9 +73,8 @@ def apply(masker: Masker, node: Node) -> None:
         )
     if schema is None or schema.is_mutable:
         raise masker.refuse(node, "that writes to its operand", "write it without the side effect")
-    rule = _RULES.get(name)
-    if rule is None and torch.Tag.pointwise in getattr(node.target, "tags", ()):
-        rule = pointwise
+    is_pointwise = torch.Tag.pointwise in node.target.tags  # type: ignore[union-attr]
+    rule = pointwise if is_pointwise else _RULES.get(name)
     sizes = [n for n in node.all_input_nodes if is_size(n)]
     if sizes and rule is not None and rule not in _TAKE_SIZES:
         raise masker.refuse(node, f"by {sizes[0].meta['val']} places", APART)
@@ -109,7 +83,7 @@ def apply(masker: Masker, node: Node) -> None:
         raise masker.refuse(node, f"on {shapes}", APART)
     try:
         rule(masker, node)
-    except (AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError) as problem:
+    except UnknownForm as problem:
         raise masker.refuse(node, f"in a form that is not known ({problem})", APART) from problem
 
 
@@ -120,22 +94,47 @@ def pointwise(masker: Masker, node: Node) -> None:
             raise masker.refuse(node, "of a size and integers", "convert to float first")
         expr = size.meta["val"].node.expr
         node.replace_input_with(size, masker.input(Hidden("size", str(expr))))
-    tensors = [n for n in node.args if isinstance(n, Node) and is_tensor(n)]
+    operands = node.all_input_nodes
     rank = node.meta["val"].dim()
-    name = packet_name(node.target)
+    keeps_zero = _keeps_zero(node)
+    keeps_finite = packet_name(node.target) in _KEEP_FINITE
 
     def level(dim: int) -> Fill:
         found = []
-        for tensor in tensors:
-            own = dim - rank + tensor.meta["val"].dim()
-            is_padded = own >= 0 and own in masker.padded(tensor)
-            found.append(masker.fill(tensor, own) if is_padded else Fill.ANY)
-        if name in _KEEP_ZERO:
-            return found[0]
-        is_sum = name in ("aten.add", "aten.sub") and len(found) == 2
-        return Fill.ZERO if is_sum and max(found) == Fill.ZERO else Fill.ANY
+        for operand in operands:
+            own = dim - rank + operand.meta["val"].dim() if is_tensor(operand) else -1
+            is_padded = own >= 0 and own in masker.padded(operand)
+            found.append(masker.fill(operand, own) if is_padded else Fill.ANY)
+        worst = max(found, default=Fill.ANY)
+        if worst == Fill.ZERO and keeps_zero:
+            return Fill.ZERO
+        return Fill.FINITE if worst <= Fill.FINITE and keeps_finite else Fill.ANY
 
     masker.set(node, level)
+
+
+def _keeps_zero(node: Node) -> bool:
+    """Whether zeros give zero, with the other arguments of this call.
+
+    It is tried, with zeros of either sign: `hardtanh` does so for some bounds.
+    """
+    operands = node.all_input_nodes
+    value = node.meta.get("val")
+    is_random = torch.Tag.nondeterministic_seeded in node.target.tags  # type: ignore[union-attr]
+    if is_random or not isinstance(value, torch.Tensor) or not all(map(is_tensor, operands)):
+        return False
+    signs = torch.tensor(list(itertools.product((0.0, -0.0), repeat=len(operands))))
+    shape = (-1, *[1] * (value.dim() - 1))
+    zeros = {
+        operand: signs[:, i].to(operand.meta["val"].dtype).reshape(shape)
+        for i, operand in enumerate(operands)
+    }
+    args, kwargs = torch.fx.node.map_arg((node.args, node.kwargs), zeros.__getitem__)
+    try:
+        result = node.target(*args, **kwargs)  # type: ignore[operator]
+        return not bool(result.any())
+    except RuntimeError:  # This computer has no kernel for the type.
+        return False
 
 
 def quantize(masker: Masker, node: Node) -> None:
@@ -219,6 +218,10 @@ def _table() -> dict[str, Rule]:
     add(along_static(), "sort topk var std glu")
     add(along_static("dims"), "flip roll")
     add(pointwise, "clone contiguous to _to_copy dropout alias detach where type_as")
+    # Elementwise operators that PyTorch does not tag so.
+    add(pointwise, "hardswish log_sigmoid floor_divide fix special_expit")
+    add(pointwise, "absolute negative multiply subtract divide greater greater_equal")
+    add(pointwise, "less less_equal not_equal")
     add(pointwise, "__and__ __or__ __xor__ __lshift__ __rshift__ lift_fresh_copy")
     add(attention, "scaled_dot_product_attention")
     for kind in ("tensor", "channel"):

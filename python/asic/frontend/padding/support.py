@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import torch
 from torch.fx import Node
 
-from asic.frontend.padding.masker import Masker, shape_of
-from asic.frontend.schema import argument
+from asic.frontend.composites import packet_name
+from asic.frontend.padding.masker import Masker, is_tensor, shape_of
+from asic.frontend.schema import UnknownForm, argument
 
 #: The remedy of last resort.
 APART = "make the dimension static, or keep this part outside the compiled model"
@@ -27,9 +29,27 @@ def dims_of(node: Node, rank: int, name: str = "dim") -> list[int]:
 
 def source_of(node: Node) -> Node:
     """The tensor that the operator is called on."""
-    source = node.args[0]
-    assert isinstance(source, Node)
-    return source
+    return operands(node, 0, 1)[0]
+
+
+def operands(node: Node, first: int, count: int) -> tuple[Node, ...]:
+    """The tensors that are the arguments from `first` on.
+
+    Raises:
+        UnknownForm: not all of them are there, or one is no tensor.
+    """
+    found = node.args[first : first + count]
+    if len(found) < count or not all(is_tensor(value) for value in found):
+        raise UnknownForm(f"expected {count} tensors from argument {first} on, got {found}")
+    return tuple(value for value in found if isinstance(value, Node))
+
+
+def spatial_dims(node: Node) -> range:
+    """The dimensions that an operator such as `max_pool2d` slides over."""
+    digit = re.search(r"([123])d", packet_name(node.target))
+    assert digit is not None, f"{node.target} does not name its dimensions"
+    rank: int = source_of(node).meta["val"].dim()
+    return range(rank - int(digit[1]), rank)
 
 
 def lowest(dtype: torch.dtype) -> float:
