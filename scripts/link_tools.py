@@ -24,10 +24,12 @@ LAUNCHER = """\
 #!{python}
 import sys
 
-sys.path[:0] = [{package!r}]
-from {module} import {function}
+# Processes that a tool spawns run this file too, under another name.
+if __name__ == "__main__":
+    sys.path[:0] = [{package!r}]
+    from {module} import {function}
 
-sys.exit({function}())
+    sys.exit({function}())
 """
 
 

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import runpy
+import subprocess
+import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +21,7 @@ from asic.fuzz.minimise import minimise
 from asic.fuzz.program import Program
 from asic.fuzz.worker import Task, Worker, maker
 
+ROOT = Path(__file__).parents[2]
 FOUND = sorted((Path(__file__).parent / "found").glob("*.py"))
 #: (target, quantize, how many seeds)
 BOUNDED = [("edge-tx1", "", 22), ("npu-256", "int8", 6), ("edge-tx1", "int8", 6), ("cpu", "", 6)]
@@ -131,6 +135,23 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     program = replace(draw(3), settings={"TARGET": "cpu", "QUANTIZE": ""})
     path.write_text(program.source())
     assert main(["--replay", str(path)]) == 0
+
+
+def test_launcher_of_the_tree(tmp_path: Path) -> None:
+    """Its workers run the launcher again, which must not start a second run."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    tool = tmp_path / "asic-fuzz"
+    runpy.run_path(str(ROOT / "scripts/link_tools.py"))["write_launcher"](
+        tool, project["scripts"]["asic-fuzz"]
+    )
+    run = subprocess.run(
+        [tool, "--count", "2", "--ops", "linear,activation", "--target", "cpu"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "2 ok" in run.stdout
 
 
 def test_unknown_target_is_bad_usage(capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,6 +21,9 @@ from asic.fuzz.program import Program
 #: Modules that one process judges before a fresh one takes over: torch's caches grow.
 _LIFE = 400
 
+#: Seconds that a process may take to end.
+_PATIENCE = 5.0
+
 #: Address space of a worker, in bytes.
 _MEMORY = 12 << 30
 
@@ -79,7 +82,10 @@ class Worker:
         return self._pipe.recv()
 
     def close(self) -> None:
-        """Ends the process."""
+        """Ends the process; one that still answers cleans up after itself."""
+        if self._process is not None:
+            self._pipe.close()
+            self._process.join(_PATIENCE)
         self._stop()
         self._log.unlink(missing_ok=True)
 
