@@ -34,12 +34,22 @@ _NUMPY_NAMES = {
 def numpy_dtype(name: str) -> np.dtype[Any]:
     """The NumPy dtype of an MLIR or NumPy type name, e.g. "bf16" or "float32"."""
     name = _NUMPY_NAMES.get(name, name)
-    if name.startswith(("bfloat", "float8", "float4")):
+    if is_small_float(name):
         import ml_dtypes
 
         kind: np.dtype[Any] = np.dtype(getattr(ml_dtypes, name))
         return kind
     return np.dtype(name)
+
+
+def is_small_float(name: str) -> bool:
+    """Whether NumPy has the type of this name only through ml_dtypes."""
+    return name.startswith(("bfloat", "float8", "float4"))
+
+
+def _carrier(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The integers that a small float travels as between torch and NumPy."""
+    return np.dtype(np.int16 if dtype.itemsize == 2 else np.uint8)
 
 
 def is_array(value: Any) -> bool:
@@ -76,12 +86,22 @@ def is_torch(value: Any) -> bool:
 
 
 def to_array(value: Any) -> Array:
-    """A torch tensor or anything that NumPy understands, as an array."""
+    """A torch tensor or anything that NumPy understands, as an array.
+
+    Of a tensor it is contiguous, and shares the memory where that is contiguous already.
+    """
     if not is_torch(value):
         return np.asarray(value)
-    from asic.frontend.weights import to_numpy
+    tensor = value.detach().cpu().contiguous()
+    name = str(tensor.dtype).removeprefix("torch.")
+    if not is_small_float(name):
+        array: Array = tensor.numpy()
+        return array
+    import torch
 
-    return to_numpy(value)
+    dtype = numpy_dtype(name)
+    array = tensor.view(getattr(torch, _carrier(dtype).name)).numpy().view(dtype)
+    return array
 
 
 def to_torch(array: Array) -> Any:
@@ -89,9 +109,8 @@ def to_torch(array: Array) -> Any:
     import torch
 
     name = array.dtype.name
-    if name in ("bfloat16",) or name.startswith("float8"):
-        carrier = np.int16 if array.dtype.itemsize == 2 else np.uint8
-        return torch.from_numpy(array.view(carrier)).view(getattr(torch, name))
+    if is_small_float(name):
+        return torch.from_numpy(array.view(_carrier(array.dtype))).view(getattr(torch, name))
     return torch.from_numpy(array)
 
 
@@ -112,8 +131,10 @@ def check_input(value: Any, spec: TensorSpec, kind: str = "input") -> Array:
     """`value` as a contiguous array of exactly the shape and dtype of `spec`.
 
     Raises:
-        ProgramError: shape or dtype differ; nothing is converted silently.
+        ProgramError: shape or dtype differ, or the tensor has no data; nothing is converted
+            silently.
     """
+    _check_data(value, spec, kind)
     array = to_array(value)
     check_dtype(array, spec, kind)
     if array.shape != spec.shape:
@@ -122,6 +143,22 @@ def check_input(value: Any, spec: TensorSpec, kind: str = "input") -> Array:
             f"{list(array.shape)}; the program was compiled for one shape"
         )
     return np.asarray(array, order="C")
+
+
+def _check_data(value: Any, spec: TensorSpec, kind: str) -> None:
+    """A torch tensor has its elements one after the other in memory."""
+    if not is_torch(value):
+        return
+    if value.is_meta:
+        raise ProgramError(
+            f"expected data for {kind} '{spec.name}', got a tensor on the meta device, which has "
+            "none; make it on the cpu"
+        )
+    if str(value.layout) != "torch.strided":
+        raise ProgramError(
+            f"expected a dense tensor for {kind} '{spec.name}', got one of layout {value.layout}; "
+            "pass its to_dense()"
+        )
 
 
 class _Borrowed:

@@ -40,8 +40,9 @@ from asic.frontend.pooling import poolings
 from asic.frontend.skew import ContextCache, FxImporter, ir, new_context
 from asic.frontend.state import StateInfo, check_writes, explicit, functional, separate_updates
 from asic.frontend.unsigned import widen_unsigned
-from asic.frontend.weights import WeightHooks, to_numpy
+from asic.frontend.weights import WeightHooks
 from asic.structure import Structure
+from asic.tensors import to_array
 
 #: Blobs in text start with their alignment, as four little-endian bytes.
 _ALIGNMENT = "40000000"
@@ -246,7 +247,7 @@ def _to_linalg(program: ExportedProgram, root: str | None) -> Imported:
     used = {name: tensor for name, tensor in hooks.used.items() if name in kept}
     return Imported(
         mlir=text,
-        weights={name: to_numpy(t) for name, t in used.items() if has_data(t)},
+        weights={name: to_array(t) for name, t in used.items() if has_data(t)},
         without_data=tuple(name for name, t in used.items() if not has_data(t)),
         inputs=inputs,
         outputs=outputs,

@@ -27,7 +27,7 @@ from asic.frontend.export import decompose
 from asic.frontend.fold import attribute, is_written, mutates
 from asic.frontend.locations import source_of
 from asic.frontend.messages import error
-from asic.frontend.weights import to_numpy
+from asic.tensors import to_array
 
 aten = torch.ops.aten
 _HIDDEN = "asic_state_"
@@ -202,7 +202,7 @@ def explicit(
         StateInfo(
             path,
             tensor_info(_unique(path, taken), nodes[inputs[path].arg.name]),
-            to_numpy(values[path]).copy(),
+            to_array(values[path]).copy(),
         )
         for path in written
     )

@@ -9,33 +9,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 import torch
 
 from asic.frontend.meta import has_data
 from asic.frontend.skew import FxImporterHooks, ir
+from asic.tensors import is_small_float, to_array
 
 #: Largest number of elements that is written into the text.
 INLINE_LIMIT = 16
-
-#: Torch types without a NumPy type of their own: (view as, NumPy type).
-_VIEWS: dict[torch.dtype, tuple[torch.dtype, Any]] = {
-    torch.bfloat16: (torch.int16, ml_dtypes.bfloat16),
-    torch.float8_e4m3fn: (torch.uint8, ml_dtypes.float8_e4m3fn),
-    torch.float8_e5m2: (torch.uint8, ml_dtypes.float8_e5m2),
-    torch.float8_e4m3fnuz: (torch.uint8, ml_dtypes.float8_e4m3fnuz),
-    torch.float8_e5m2fnuz: (torch.uint8, ml_dtypes.float8_e5m2fnuz),
-}
-
-
-def to_numpy(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
-    """The tensor as a contiguous array, without a copy when it already is one."""
-    tensor = tensor.detach().cpu().contiguous()
-    if tensor.dtype in _VIEWS:
-        carrier, numpy_type = _VIEWS[tensor.dtype]
-        return tensor.view(carrier).numpy().view(numpy_type)
-    return tensor.numpy()
 
 
 class WeightHooks(FxImporterHooks):  # type: ignore[misc]
@@ -92,12 +74,12 @@ def _dense(gni: Any, tensor: torch.Tensor) -> ir.Attribute:
     with ir.Location.unknown(gni._c):
         element = gni._cc.dtype_to_type(tensor.dtype)
         kind = ir.RankedTensorType.get(tuple(tensor.shape), element)
-        array = to_numpy(tensor)
+        array = to_array(tensor)
         if array.size and (array == array.flat[0]).all():
             array = array.reshape(-1)[:1]
         if tensor.dtype == torch.bool:
             return ir.DenseElementsAttr.get(array, type=element, shape=kind.shape)
-        if array.dtype.kind == "V" or tensor.dtype in _VIEWS:
+        if is_small_float(array.dtype.name):
             array = array.view(np.uint8 if array.itemsize == 1 else np.uint16)
         return ir.DenseElementsAttr.get(array, type=element, shape=kind.shape)
 
