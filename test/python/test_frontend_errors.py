@@ -112,8 +112,49 @@ def test_unsupported_op_names_op_and_line(model: nn.Module, op: str) -> None:
     assert error.diagnostics
 
 
-def test_double_precision() -> None:
-    refuse("32-bit real floats, got torch.float64", nn.Linear(8, 8).double().eval(), (X.double(),))
+class Wide(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return (x.double() * 2).float()
+
+
+class Spectrum(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.fft.fft(x).abs()
+
+
+class WideConstant(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("scale", torch.ones(8, dtype=torch.float64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.scale
+
+
+@pytest.mark.parametrize(
+    ("model", "args", "message"),
+    [
+        (nn.Linear(8, 8).double(), (X.double(),), r"the parameter 'weight'.*model with \.float"),
+        (nn.Linear(8, 8), (X.double(),), r"the input 'input'.*; convert it with \.float"),
+        (WideConstant(), (X,), rf"the buffer 'scale', used at {__file__}:\d+.*model\.float"),
+        (Wide(), (X,), rf"aten\._to_copy at {__file__}:\d+; compute in float32 there"),
+        (Spectrum(), (X,), rf"aten\.fft_fft at {__file__}:\d+; .*view_as_real"),
+    ],
+)
+def test_types_that_no_phase_has(model: nn.Module, args: tuple[Tensor, ...], message: str) -> None:
+    refuse(f"expected tensors of at most 32-bit real floats, got .* from {message}", model, args)
+
+
+def test_operators_of_another_library() -> None:
+    library = torch.library.Library("asic_test_errors", "FRAGMENT")
+    library.define("mystery(Tensor x) -> Tensor")
+    torch.library.register_fake("asic_test_errors::mystery", torch.empty_like, lib=library)
+
+    class Foreign(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.ops.asic_test_errors.mystery(x * 2) + 1
+
+    refuse(rf"cannot lower asic_test_errors\.mystery at {__file__}:\d+; replace it", Foreign())
 
 
 def test_dynamic_shape_that_the_model_fixes() -> None:

@@ -5,12 +5,21 @@ from __future__ import annotations
 
 import torch
 from torch.export import ExportedProgram
+from torch.export.graph_signature import InputKind
 from torch.fx.experimental.symbolic_shapes import free_unbacked_symbols
 
 from asic.frontend.borders import input_infos
-from asic.frontend.locations import source_of
+from asic.frontend.locations import operator_of, source_of
 from asic.frontend.messages import error
 from asic.frontend.schema import argument
+
+#: What a placeholder stands for, and what to do where it has a type that no phase has.
+_KINDS = {
+    InputKind.USER_INPUT: ("the input", "convert it with .float()"),
+    InputKind.PARAMETER: ("the parameter", "convert the model with .float()"),
+    InputKind.BUFFER: ("the buffer", "make it float32, a registered one with model.float()"),
+    InputKind.CONSTANT_TENSOR: ("the constant", "make it float32"),
+}
 
 
 def check(program: ExportedProgram, root: str | None) -> None:
@@ -37,16 +46,34 @@ def _check_sizes(program: ExportedProgram) -> None:
 
 def _check_dtypes(program: ExportedProgram, root: str | None) -> None:
     """Refuses element types that no later phase has."""
+    border = {spec.arg.name: spec for spec in program.graph_signature.input_specs}
     for node in program.graph.nodes:
         value = node.meta.get("val")
         if not isinstance(value, torch.Tensor):
             continue
-        if value.dtype in (torch.float64, torch.complex32, torch.complex64, torch.complex128):
-            raise error(
-                f"expected tensors of at most 32-bit real floats, got {value.dtype} "
-                f"'{node.name}' at {source_of(node, root)}; convert the model and its "
-                "inputs with .float()"
+        is_complex = value.dtype.is_complex
+        if not is_complex and value.dtype != torch.float64:
+            continue
+        if node.op == "placeholder":
+            kind, remedy = _KINDS[border[node.name].kind]
+            found = f"{kind} '{border[node.name].target or node.name}'{_use(node, root)}"
+        else:
+            found = f"{operator_of(node) or node.target} at {source_of(node, root)}"
+            remedy = "compute in float32 there"
+        if is_complex:
+            remedy = (
+                "compute with pairs of real numbers (torch.view_as_real), or keep that part outside "
+                "the compiled model"
             )
+        raise error(
+            f"expected tensors of at most 32-bit real floats, got {value.dtype} from {found}; {remedy}"
+        )
+
+
+def _use(node: torch.fx.Node, root: str | None) -> str:
+    """Where a placeholder is read first, if that is known."""
+    sources = [source_of(user, root) for user in node.users]
+    return next((f", used at {source}" for source in sources if source.file), "")
 
 
 def _check_data_dependence(program: ExportedProgram, root: str | None) -> None:

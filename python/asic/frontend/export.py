@@ -150,8 +150,11 @@ def _same_memory(state: dict[str, Any]) -> tuple[str, str] | None:
 
 def _load(path: Path) -> ExportedProgram:
     if path.suffix != ".pt2":
+        # A text without a function may be long.
+        found = path.name if "\n" not in str(path) else "a text that is no MLIR module"
         raise error(
-            f"expected a .pt2, .onnx or .mlir file, got {path.name}; save the model with torch.export.save"
+            f"expected a .pt2, .onnx or .mlir file, got {found}; save the model with "
+            "torch.export.save"
         )
     if not path.is_file():
         raise error(f"expected a .pt2 file, got no file at {path}")

@@ -105,11 +105,8 @@ def _unsupported(module: Any, error: ir.MLIRError) -> CompileError:
         name = _FOREIGN.search(diagnostic.message) or _OP_NAME.search(diagnostic.message)
         if name and not op:
             op, where = name[1], describe(diagnostic.location)
-    foreign, left = _leftovers(module)
-    if foreign:
-        # What the torch dialect does not have is the cause, whoever complains.
-        op, where = foreign[0]
-    elif not op or op.startswith(("torch.constant.", "torch.vtensor.")):
+    left = _leftovers(module)
+    if not op or op.startswith(("torch.constant.", "torch.vtensor.")):
         op, where = left[0] if left else (op or "an op", where)
     op = op.removeprefix("torch.")
     return CompileError(
@@ -120,13 +117,9 @@ def _unsupported(module: Any, error: ir.MLIRError) -> CompileError:
     )
 
 
-def _leftovers(module: Any) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """(name, source) of the ops that the conversions before a failure left.
-
-    First those that the torch dialect does not have, then its own.
-    """
+def _leftovers(module: Any) -> list[tuple[str, str]]:
+    """(name, source) of the ops that the conversions before a failure left."""
     left: list[tuple[str, str]] = []
-    foreign: list[tuple[str, str]] = []
 
     def visit(op: Any) -> None:
         name = op.name
@@ -139,7 +132,7 @@ def _leftovers(module: Any) -> tuple[list[tuple[str, str]], list[tuple[str, str]
             left.append((name, describe(op.location)))
 
     walk(module, visit)
-    return foreign, left
+    return left
 
 
 def _check(module: Any) -> None:
@@ -165,8 +158,7 @@ def _check(module: Any) -> None:
         )
     if wide:
         raise CompileError(
-            f"expected no float64 tensors, got one at {wide[0]}; convert the model and "
-            "its inputs with .float()",
+            f"expected no float64 tensors, got one at {wide[0]}; compute in float32 there",
             phase="import",
             diagnostics=tuple(wide),
         )
