@@ -105,6 +105,14 @@ void Compilation::report(StringRef message) {
   diagnostics.push_back(std::move(diagnostic));
 }
 
+/// The name of a region that a phase after quantize has made; empty: none.
+static StringRef findRegion(ModuleOp module) {
+  for (auto func : module.getOps<func::FuncOp>())
+    if (func->hasAttr(kRegionAttrName))
+      return func.getName();
+  return {};
+}
+
 OwningOpRef<ModuleOp> Compilation::parse() {
   llvm::SourceMgr sources;
   sources.AddNewSourceBuffer(
@@ -207,6 +215,15 @@ bool Compilation::run(InterruptFn interrupt, PhaseFn phase) {
   OwningOpRef<ModuleOp> module = parse();
   if (!module) {
     failedPhase = "import";
+    return false;
+  }
+  if (StringRef region = findRegion(*module); !region.empty()) {
+    failedPhase = "import";
+    report((request.fileName +
+            ": expected the text of import, normalize or quantize, got that of "
+            "a later phase, with the region '@" +
+            region + "'; compile one of those, or go on with asic-opt")
+               .str());
     return false;
   }
   if (!readBorder(*module)) {

@@ -58,6 +58,10 @@ def test_a_written_phase_compiles_again(
 def test_later_phases_are_written_for_reading(compiled: asic.Compiled, tmp_path: Path) -> None:
     compiled.stages.write("isa", tmp_path / "m.mlir")
     assert "isa.program" in (tmp_path / "m.mlir").read_text()
+    for phase in ("partition", "plan", "tile", "isa"):
+        message = r"expected the text of import, normalize or quantize, got .*'@accelerator_0'"
+        with pytest.raises(asic.CompileError, match=message):
+            asic.compile(compiled.stages[phase], target="edge-tx1")
     with pytest.raises(asic.ProgramError, match="got 'program' of Stages"):
         compiled.stages.write("program", tmp_path / "m.mlir")
     compiled.save(tmp_path / "m.asic")
