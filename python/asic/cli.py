@@ -7,6 +7,8 @@ import argparse
 import importlib.util
 import sys
 import traceback
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -91,6 +93,19 @@ def _compile(options: argparse.Namespace) -> int:
         )
     if options.emit == "program" and options.output is None and not options.explain:
         raise CompileError("expected -o FILE for a program, got none", phase="options")
+    if options.quantize == "int8" and options.calibration is None:
+        raise CompileError(
+            "expected --calibration DIR with --quantize int8, got none; save typical inputs as .npz "
+            "files, one per sample, or use --quantize int8-weight, which needs no data",
+            phase="options",
+        )
+    if options.quantize != "int8" and options.calibration is not None:
+        found = f"--quantize {options.quantize}" if options.quantize else "no --quantize"
+        raise CompileError(
+            f"expected --quantize int8 with --calibration, got {found}; leave --calibration out, or "
+            "add --quantize int8",
+            phase="options",
+        )
     model, args, kwargs, dynamic_shapes = _model(options.model)
     if options.shape:
         args = _examples(options.model, options.shape)
@@ -160,6 +175,12 @@ def _examples(model: str, shapes: list[str]) -> tuple[Any, ...]:
 
 def _model(text: str) -> tuple[Any, Any, dict[str, Any] | None, Any]:
     """The model that `text` names, its example inputs by place and by name, dynamic shapes."""
+    if text.endswith(".py"):
+        raise CompileError(
+            f"expected a function in {text}, got none; write {text}:FUNCTION, a function that "
+            "returns (model, args)",
+            phase="options",
+        )
     file, colon, factory = text.rpartition(":")
     if not colon or not file.endswith(".py"):
         return text, None, None, None
@@ -220,9 +241,14 @@ def samples(folder: Path) -> Iterator[tuple[Any, ...]]:
     for path in files:
         try:
             loaded = np.load(path)
-        except (ValueError, OSError) as problem:
-            raise CompileError(f"cannot read {path}: {problem}", phase="quantize") from problem
-        yield tuple(loaded[k] for k in loaded.files) if path.suffix == ".npz" else (loaded,)
+            item = tuple(loaded.values()) if path.suffix == ".npz" else (loaded,)
+        except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as problem:
+            raise CompileError(
+                f"expected arrays that numpy has saved in {path}, got another or a damaged file "
+                f"({problem}); save it again, or take it out of the folder",
+                phase="quantize",
+            ) from problem
+        yield item
 
 
 if __name__ == "__main__":

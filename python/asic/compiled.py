@@ -296,10 +296,18 @@ class Compiled:
         The run starts from the state and leaves it as it is.
 
         Raises:
-            ProgramError: as for a call.
+            ProgramError: as for a call; or nothing of the model runs on an accelerator.
         """
         from asic.profile import Profile
 
+        self._expect_complete()
+        if not self._machines:
+            where = "target='cpu'" if self.target is None else "every operation on the host"
+            remedy = "compile it for one" if self.target is None else "explain() says why"
+            raise ProgramError(
+                f"expected a model that runs on an accelerator, whose clock is read, got {where}; "
+                f"{remedy}, or time calls with time.perf_counter"
+            )
         leaves = self.structure.flatten(args, kwargs, len(self.inputs))
         call = self._executor.run(self._bind(leaves), timed=True)
         return Profile(self, tuple(call.timings))

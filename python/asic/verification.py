@@ -92,10 +92,15 @@ def verify(
             border between two int8 codes moves by one step of 1/255.
 
     Raises:
-        ProgramError: there is nothing to compare with.
+        ProgramError: there is nothing to compare, or nothing to compare with.
     """
+    if not isinstance(compiled, Compiled):
+        raise ProgramError(
+            f"expected a compiled model, got a {type(compiled).__name__}; pass what asic.compile "
+            "returned, and the PyTorch model, if it is to be compared with one, as reference"
+        )
     references = _references(compiled) if reference is None else {"reference": reference}
-    samples = [split_inputs(item, compiled.structure.takes_names) for item in data]
+    samples = [split_inputs(item, compiled.structure.takes_names) for item in _items(data)]
     if not samples:
         raise ProgramError("expected data to compare on, got none; pass input tuples")
     kind = arithmetic(compiled, samples[0])
@@ -122,6 +127,15 @@ def verify(
     outcome = Verification(len(samples), tuple(references), first, float(sqnr))
     print(outcome)
     return outcome
+
+
+def _items(data: Any) -> Iterator[Any]:
+    try:
+        return iter(data)
+    except TypeError:
+        raise ProgramError(
+            f"expected data to be an iterable of input tuples, got {data!r:.60}; write [(x,)]"
+        ) from None
 
 
 def arithmetic(compiled: Compiled, inputs: Inputs) -> str:

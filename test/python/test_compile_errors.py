@@ -61,6 +61,12 @@ def test_missing_calibration() -> None:
         asic.compile(nn.Linear(4, 4).eval(), (torch.zeros(1, 4),), quantize="int8")
 
 
+def test_calibration_is_iterable() -> None:
+    model, x = nn.Linear(4, 4).eval(), torch.zeros(1, 4)
+    with pytest.raises(asic.CompileError, match="iterable of input tuples, got 5"):
+        asic.compile(model, (x,), quantize="int8", calibration=5)  # type: ignore[arg-type]
+
+
 def test_calibration_without_quantize() -> None:
     with pytest.raises(asic.CompileError, match="pass both or neither"):
         asic.compile(nn.Linear(4, 4).eval(), (torch.zeros(1, 4),), calibration=[])
@@ -113,6 +119,25 @@ def test_failure_has_a_reproducer(tmp_path: Path) -> None:
 def test_inputs_at_run_time(twice: asic.Compiled, inputs: tuple[Any, ...], message: str) -> None:
     with pytest.raises(asic.ProgramError, match=message):
         twice(*inputs)
+
+
+def test_tensors_without_data(twice: asic.Compiled) -> None:
+    with pytest.raises(asic.ProgramError, match=r"expected data for input 'x', .* meta device"):
+        twice(torch.empty(4, device="meta"))
+    with pytest.raises(asic.ProgramError, match="expected a dense tensor for input 'x'"):
+        twice(torch.zeros(4).to_sparse())
+
+
+def test_profile_needs_an_accelerator(twice: asic.Compiled) -> None:
+    with pytest.raises(asic.ProgramError, match="expected a model that runs on an accelerator"):
+        twice.profile(np.zeros(4, np.float32))
+
+
+def test_what_cannot_be_verified(twice: asic.Compiled) -> None:
+    with pytest.raises(asic.ProgramError, match="iterable of input tuples, got 3"):
+        asic.verify(twice, 3)  # type: ignore[arg-type]
+    with pytest.raises(asic.ProgramError, match="expected a compiled model, got a ReLU"):
+        asic.verify(nn.ReLU(), [(torch.zeros(4),)])  # type: ignore[arg-type]
 
 
 def test_stopped_compilation_cannot_be_called() -> None:

@@ -165,6 +165,8 @@ def _is_narrow(target: Target) -> bool:
 
 def _account(compiled: Compiled, args: tuple[Any, ...]) -> None:
     """The report's cycles are the emulated ones."""
+    if not compiled.machines:  # All of it is on the host.
+        return
     promised = compiled.report().to_dict()["cycles"]
     counted = compiled.profile(*args).cycles
     if promised != counted:

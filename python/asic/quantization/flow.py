@@ -143,10 +143,17 @@ def calibrate(prepared: GraphModule, data: Iterable[Any] | None) -> int:
             "expected calibration data for static quantisation, got None; pass an "
             "iterable of input tuples (64 to 128 typical inputs are enough)"
         )
+    try:
+        items = iter(data)
+    except TypeError:
+        raise _error(
+            f"expected calibration data to be an iterable of input tuples, got {data!r:.60}; "
+            "write calibration=[(x,), ...]"
+        ) from None
     count = 0
     example = prepared.meta.get(_EXAMPLE)
     with torch.no_grad():
-        for count, item in enumerate(data, start=1):
+        for count, item in enumerate(items, start=1):
             inputs, named = _as_inputs(item, takes_names=bool(example and example[1]))
             if prepared.meta.get(_DYNAMIC) is None:
                 _check_shapes((inputs, named), example, count - 1)
