@@ -23,24 +23,30 @@ class Random:
     """An input: a shape and a range; its element type is the case's, or `dtype`.
 
     Floats are uniform in [low, high]; integers are uniform in the same range, rounded
-    inwards. Every input of a case has a seed of its own.
+    inwards. Without a range of the case, uint8 takes all values that it has: from 128 on
+    they are negative to whoever takes them for int8. Every input of a case has a seed of
+    its own.
     """
 
     shape: tuple[int, ...]
-    low: float = -4.0
-    high: float = 4.0
+    low: float | None = None
+    high: float | None = None
     dtype: torch.dtype | None = None
 
     def make(self, dtype: torch.dtype, seed: int) -> Tensor:
         generator = torch.Generator().manual_seed(seed)
         dtype = self.dtype or dtype
+        low = -4.0 if self.low is None else self.low
+        high = 4.0 if self.high is None else self.high
+        if dtype == torch.uint8 and self.high is None:
+            high = 255.0
         if dtype == torch.bool:
             return torch.rand(self.shape, generator=generator) < 0.5
         if dtype.is_floating_point:
             unit = torch.rand(self.shape, generator=generator)
-            return (unit * (self.high - self.low) + self.low).to(dtype)
-        low = max(int(self.low), torch.iinfo(dtype).min)
-        return torch.randint(low, int(self.high) + 1, self.shape, generator=generator).to(dtype)
+            return (unit * (high - low) + low).to(dtype)
+        least = max(int(low), torch.iinfo(dtype).min)
+        return torch.randint(least, int(high) + 1, self.shape, generator=generator).to(dtype)
 
 
 Input = Random | Tensor

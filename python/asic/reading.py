@@ -33,7 +33,9 @@ class Source:
         inputs, outputs: borders as the user knows them, without state; None: as the
             text says.
         state: path of each buffer that the model writes → its value at first.
-        program: the quantised program that the text was made of, if it is one.
+        program: the program that the text was made of, as PyTorch runs it; None for text
+            and ONNX, and where weights have no data.
+        quantized: whether activations of the program are quantised.
         without_data: resources that the text names and nobody has, weights of the meta device.
     """
 
@@ -45,6 +47,7 @@ class Source:
     outputs: tuple[TensorSpec, ...] | None = None
     state: dict[str, Array] = field(default_factory=dict)
     program: Any = None
+    quantized: bool = False
     without_data: tuple[str, ...] = ()
 
 
@@ -97,7 +100,8 @@ def read_model(
         inputs=_specs(imported.inputs),
         outputs=_specs(imported.outputs),
         state={state.path: state.initial for state in imported.state},
-        program=model if _is_quantized(model) else None,
+        program=None if imported.without_data else imported.program,
+        quantized=_is_quantized(model),
     )
 
 

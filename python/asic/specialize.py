@@ -91,7 +91,13 @@ def compile_dynamic(
         """Exact sizes on this computer, without masks."""
         make = _maker(flat_module(program), found, (), None, target, "host", options, normalized)
         return DynamicCompiled(
-            target=None, dimensions=found, hidden=(), buckets=(), structure=structure, make=make
+            target=None,
+            dimensions=found,
+            hidden=(),
+            buckets=(),
+            structure=structure,
+            make=make,
+            source=Source("", {}, program=program, quantized=_has_codes(program)),
         )
 
     if target is None:
@@ -110,7 +116,7 @@ def compile_dynamic(
         structure=structure,
         host=host,
         # What `verify` compares with.
-        source=Source("", {}, program=program) if _has_codes(program) else None,
+        source=Source("", {}, program=program, quantized=_has_codes(program)),
     )
 
 

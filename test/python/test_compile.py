@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -179,6 +180,28 @@ def test_same_input_same_bytes(
     compiled: asic.Compiled, program: torch.export.ExportedProgram
 ) -> None:
     assert asic.compile(program, target="edge-tx1").programs == compiled.programs
+
+
+@pytest.mark.parametrize("target", ["cpu", "edge-tx1"])
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_verify_asks_pytorch(target: str, dynamic: bool) -> None:
+    batch = torch.export.Dim("batch", min=1, max=4)
+    x = torch.randn(2, 8)
+
+    def compiled() -> asic.Compiled:
+        shapes = ({0: batch},) if dynamic else None
+        return asic.compile(nn.Linear(8, 4), (x,), target=target, dynamic_shapes=shapes)
+
+    one, other = compiled(), compiled()
+    outcome = asic.verify(one, [(x,)])
+    assert outcome
+    assert outcome.references[-1] == "PyTorch"
+    assert one.source is not None
+    assert other.source is not None
+    one.source = dataclasses.replace(one.source, program=other.source.program)
+    outcome = asic.verify(one, [(x,)])
+    assert outcome.first is not None
+    assert outcome.first.reference == "PyTorch"
 
 
 def test_verify(compiled: asic.Compiled, capsys: pytest.CaptureFixture[str]) -> None:

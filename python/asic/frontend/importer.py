@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -68,6 +68,7 @@ class Imported:
         state: buffers that the model writes, in the order of `@main`'s arguments and
             results behind the user's.
         without_data: resource names of weights that were on the meta device.
+        program: what was traced, before anything was changed; None for ONNX.
     """
 
     mlir: str
@@ -79,6 +80,7 @@ class Imported:
     ranges: dict[str, tuple[int, int]]
     state: tuple[StateInfo, ...] = ()
     without_data: tuple[str, ...] = ()
+    program: ExportedProgram | None = None
 
     @property
     def input_names(self) -> tuple[str, ...]:
@@ -135,13 +137,14 @@ def import_model(
     Raises:
         CompileError: with ``phase="import"``; the message says what to change.
     """
-    program, args, kwargs = capture(model, args, kwargs, dynamic_shapes)
+    traced, args, kwargs = capture(model, args, kwargs, dynamic_shapes)
     if isinstance(model, ExportedProgram):
         dynamic_shapes = None
+    program = traced
     if not is_normalized(program):
         program = normalize(program, args, kwargs, dynamic_shapes)
     check(program, source_root)
-    return _to_linalg(program, source_root)
+    return replace(_to_linalg(program, source_root), program=traced)
 
 
 def normalize(
