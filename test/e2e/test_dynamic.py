@@ -130,6 +130,28 @@ def test_lengths_of_an_encoder_layer() -> None:
     assert compiled.report().to_dict()["fallbacks"] == []
 
 
+@pytest.mark.parametrize("quantize", [None, "int8"])
+def test_encoder_layers_of_pytorch(quantize: str | None) -> None:
+    torch.manual_seed(0)
+    model = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True).eval()
+    data = [(torch.randn(*shape, 16),) for shape in ((1, 1), (2, 16), (3, 17), (8, 40))]
+    compiled = asic.compile(
+        model,
+        (torch.randn(2, 8, 16),),
+        dynamic_shapes=({0: BATCH, 1: SEQ},),
+        options=asic.CompileOptions(buckets={"batch": (8,), "seq": (16, 64)}),
+        quantize=quantize,
+        calibration=data if quantize else None,
+    )
+    assert compiled.report().to_dict()["fallbacks"] == []
+    if quantize:
+        assert asic.verify(compiled, data[1:3])
+        return
+    for (x,) in data:
+        with torch.no_grad():
+            torch.testing.assert_close(compiled(x), model(x), rtol=0.02, atol=0.02)
+
+
 def test_int8_has_one_set_of_parameters_for_all_lengths() -> None:
     calibration = [(torch.randn(1, size, 32),) for size in (5, 16, 64)]
     _, compiled = _encoder(quantize="int8", calibration=calibration)

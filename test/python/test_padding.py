@@ -16,6 +16,7 @@ from asic.errors import CompileError
 from asic.frontend.dynamic import dimensions, flat_module
 from asic.frontend.export import capture
 from asic.frontend.padding import insert_masks
+from asic.frontend.state import functional
 from asic.sizes import Dimensions
 
 F = nn.functional
@@ -51,7 +52,7 @@ def masked(function: Callable[..., Any], kind: torch.dtype, low: int = 4) -> Any
     program, _, _ = capture(model, (example,), None, shapes)
     found = dimensions(program, shapes)
     assert found is not None
-    return model, found, insert_masks(flat_module(program))
+    return model, found, insert_masks(flat_module(functional(program)))
 
 
 def garbage(found: Dimensions, x: Tensor, bucket: dict[str, int]) -> Tensor:
@@ -143,6 +144,12 @@ FLOATS: dict[str, Callable[[Any, Tensor], Any]] = {
         .unflatten(0, x.shape[:2])
         .reshape(x.shape)
         .mean(1)
+    ),
+    "rows that end as heads": lambda m, x: (
+        m.linear(_wild(x).transpose(0, 1).reshape(-1, 6))
+        .view(x.shape[1], x.shape[0], 2, 3)
+        .permute(1, 2, 0, 3)
+        .sum(2)
     ),
     "merge and split": lambda m, x: x.flatten(1).unflatten(1, (x.shape[1], 6)).sum(1),
     "last place": lambda m, x: (m.linear(_wild(x)[:, -1]), x[-1], x[:, -3]),
@@ -279,6 +286,57 @@ def test_padding_of_integers_does_not_reach_results(name: str) -> None:
     check(INTEGERS[name], torch.int64)
 
 
+class Attention(nn.MultiheadAttention):
+    """Self-attention as a function of one tensor."""
+
+    def __init__(self, weights: bool, **options: Any) -> None:
+        super().__init__(6, 2, **options)
+        self.weights = weights
+
+    def forward(self, x: Tensor) -> Any:  # type: ignore[override]
+        result, weights = super().forward(x, x, x, need_weights=self.weights)
+        return (result, weights) if self.weights else result
+
+
+class Hidden(nn.TransformerEncoderLayer):
+    """Tokens whose first number is negative are not looked at; the first one is."""
+
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        places = torch.arange(x.shape[1]) > 0
+        return super().forward(x, src_key_padding_mask=(x[..., 0] < 0) & places)
+
+
+class Decoder(nn.TransformerDecoderLayer):
+    """Looks at itself turned around."""
+
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        return super().forward(x, x.neg())
+
+
+LAYERS: dict[str, Callable[[], nn.Module]] = {
+    "attention": lambda: Attention(False, batch_first=True),
+    "attention with weights": lambda: Attention(True, batch_first=True),
+    "attention over the first dimension": lambda: Attention(False),
+    "weights over the first dimension": lambda: Attention(True),
+    "encoder layer": lambda: nn.TransformerEncoderLayer(6, 2, 12, batch_first=True),
+    "norm first": lambda: nn.TransformerEncoderLayer(6, 2, 12, batch_first=True, norm_first=True),
+    "encoder layer over the first dimension": lambda: nn.TransformerEncoderLayer(6, 2, 12),
+    "hidden tokens": lambda: Hidden(6, 2, 12, batch_first=True),
+    "decoder layer": lambda: Decoder(6, 2, 12, batch_first=True),
+    "encoder": lambda: nn.TransformerEncoder(
+        nn.TransformerEncoderLayer(6, 2, 12, batch_first=True), 2, enable_nested_tensor=False
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers_of_pytorch(name: str) -> None:
+    torch.manual_seed(0)
+    layer = LAYERS[name]().eval()
+    # What comes before leaves garbage that is not finite in the padding.
+    check(lambda m, x: layer(_wild(x)), torch.float32, relative=1e-5)
+
+
 def test_the_largest_of_windows_without_their_places() -> None:
     check(
         lambda m, x: F.max_pool2d(_wild(x).transpose(1, 2), 2, return_indices=True)[0],
@@ -297,6 +355,9 @@ REFUSED: dict[str, Callable[[Any, Tensor], Any]] = {
     "std": lambda m, x: x.std(1),
     "cat": lambda m, x: torch.cat([x, x], 1),
     "view": lambda m, x: m.linear(x.reshape(-1, 6)),
+    "reshape": lambda m, x: (
+        (x.reshape(-1, 6) + x.transpose(0, 1).reshape(-1, 6)).view(x.shape).sum(1)
+    ),
     "softmax": lambda m, x: x.reshape(-1, 6).softmax(0).view(x.shape),
     "group_norm": lambda m, x: m.group(x.transpose(1, 2)),
     "pad": lambda m, x: F.pad(x.transpose(1, 2), (1, 1), mode="replicate"),

@@ -14,6 +14,7 @@ from asic.frontend.composites import packet_name
 from asic.frontend.padding.masker import Fill, Masker, is_tensor, shape_of
 from asic.frontend.padding.support import (
     APART,
+    VIEWS,
     dims_of,
     expect_static,
     lowest,
@@ -24,14 +25,12 @@ from asic.frontend.padding.support import (
 from asic.frontend.schema import argument
 
 Rule = Callable[[Masker, Node], None]
-#: Operators that leave elements as they are.
-_VIEWS = frozenset(
+#: Operators that leave the elements as they are and in their order, or repeat them.
+_SAME_ELEMENTS = VIEWS | {
     f"aten.{name}"
     for name in [
         "unsqueeze",
         "squeeze",
-        "view",
-        "reshape",
         "expand",
         "permute",
         "transpose",
@@ -40,9 +39,8 @@ _VIEWS = frozenset(
         "clone",
         "alias",
         "contiguous",
-        "_unsafe_view",
     ]
-)
+}
 
 
 def normalization(masker: Masker, node: Node) -> None:
@@ -195,7 +193,7 @@ def look_up(masker: Masker, node: Node) -> None:
 
 def _counted(index: Node) -> Any:
     """The end of the `arange` that an index is, seen through views; None of any other."""
-    while packet_name(index.target) in _VIEWS or (
+    while packet_name(index.target) in _SAME_ELEMENTS or (
         packet_name(index.target) == "aten.add" and index.args[1:] == (0,)
     ):
         index = source_of(index)

@@ -14,6 +14,11 @@ from asic.frontend.composites import packet_name
 from asic.frontend.padding.masker import Masker, is_tensor, shape_of
 from asic.frontend.schema import UnknownForm, argument
 
+#: Operators that give the same elements in the same order other dimensions.
+VIEWS = frozenset(
+    f"aten.{name}"
+    for name in ["view", "reshape", "_unsafe_view", "flatten", "unflatten", "_reshape_alias"]
+)
 #: The remedy of last resort.
 APART = "make the dimension static, or keep this part outside the compiled model"
 

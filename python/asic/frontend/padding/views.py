@@ -15,7 +15,8 @@ from asic.frontend.schema import argument
 from asic.sizes import Hidden
 
 aten = torch.ops.aten
-_APART = "keep dynamic dimensions apart from the others, or make one of them static"
+#: The remedy where dynamic dimensions meet others in a view.
+_UNMERGED = "keep dynamic dimensions apart from the others, or make one of them static"
 
 
 def _equal(a: Any, b: Any) -> bool:
@@ -76,7 +77,7 @@ def reshape(masker: Masker, node: Node) -> None:
             break
         levels[found[0]] = masker.fill(source, padded[0])
     if groups is None:
-        raise masker.refuse(node, f"from {list(before)} to {list(after)}", _APART)
+        raise masker.refuse(node, f"from {list(before)} to {list(after)}", _UNMERGED)
     masker.set(node, lambda d: levels.get(d, Fill.ANY))
 
 
@@ -97,7 +98,7 @@ def expand(masker: Masker, node: Node) -> None:
     shift = len(after) - len(before)
     for dim, size in enumerate(before):
         if size != after[dim + shift] and size != 1:
-            raise masker.refuse(node, f"of {list(before)} to {list(after)}", _APART)
+            raise masker.refuse(node, f"of {list(before)} to {list(after)}", _UNMERGED)
     masker.set(node, lambda d: _expanded(masker, source, d - shift))
 
 
@@ -164,4 +165,4 @@ def split(masker: Masker, node: Node) -> None:
     source = source_of(node)
     dim = argument(node, "dim") % source.meta["val"].dim()
     if dim in masker.padded(source):
-        raise masker.refuse(node, f"of dimension {dim} of {list(shape_of(source))}", _APART)
+        raise masker.refuse(node, f"of dimension {dim} of {list(shape_of(source))}", _UNMERGED)
