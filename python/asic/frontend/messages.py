@@ -94,9 +94,15 @@ def export_error(problem: Exception) -> CompileError:
         )
     if "Constraints violated" in chain or "ConstraintViolation" in chain:
         reasons = [line.strip(" -") for line in detail.splitlines() if line.startswith("  - ")]
+        # Torch suggests a declaration for bounds, none for single sizes.
+        fixes = re.search(r"Suggested fixes:\n((?:  .+\n?)+)", detail)
+        if fixes:
+            remedy = f"declare {', '.join(line.strip() for line in fixes[1].splitlines())}"
+        else:
+            remedy = "give the Dim bounds within which this holds, such as a larger min"
         return error(
             f"dynamic_shapes do not fit the model: {reasons[0] if reasons else first_line(problem)}; "
-            "declare the dimension as the message suggests, or leave it static",
+            f"{remedy}, or leave the dimension static",
             detail,
         )
     unknown = re.search(
