@@ -108,6 +108,9 @@ FLOATS: dict[str, Callable[[Any, Tensor], Any]] = {
     "logsumexp": lambda m, x: _wild(x).logsumexp(1),
     "scan": lambda m, x: (_wild(x).cumsum(1), x.cumsum(0)),
     "product over steps": lambda m, x: _wild(x).transpose(1, 2) @ _wild(x),
+    "squares of matrices": lambda m, x: (lambda a: a @ a)(
+        _wild(x)[..., :1] + _wild(x)[..., 0][:, None]
+    ),
     "product of weights": lambda m, x: (_wild(x) @ x.transpose(1, 2)).softmax(-1) @ _wild(x),
     "convolution": lambda m, x: m.conv(_wild(x).transpose(1, 2)),
     "strides": lambda m, x: m.wide(m.conv(x.transpose(1, 2)).relu()),
@@ -377,6 +380,18 @@ def test_what_mixes_padding_in_is_refused_at_its_line(name: str) -> None:
     with pytest.raises(CompileError, match=r"test_padding\.py:\d+.*; ") as caught:
         masked(REFUSED[name], torch.float32)
     assert caught.value.phase == "import"
+
+
+@pytest.mark.parametrize(
+    ("places", "remedy"),
+    [
+        (-3, r"; declare steps = Dim\('steps', min=3, max=16\), or leave"),
+        (-2, "; give the Dim bounds"),
+    ],
+)
+def test_sizes_that_do_not_fit_come_with_a_declaration_that_does(places: int, remedy: str) -> None:
+    with pytest.raises(CompileError, match=remedy):
+        masked(lambda m, x: x[:, places:].sum(1), torch.float32, low=1)
 
 
 def test_masks_are_only_where_they_are_needed() -> None:

@@ -87,16 +87,22 @@ def contraction(masker: Masker, node: Node) -> None:
     masker.set(node)
 
 
-def product(masker: Masker, node: Node, *operands: tuple[Node, int]) -> None:
-    """Masks the operands of a product: one becomes 0, none is infinite."""
-    levels = [masker.fill(operand, dim) for operand, dim in operands]
+def product(masker: Masker, node: Node, *factors: tuple[Node, int]) -> None:
+    """Masks the factors of a product: one becomes 0, none is infinite.
+
+    One tensor may be several factors: it is masked once, along the dimensions of them all.
+    """
+    levels = [masker.fill(factor, dim) for factor, dim in factors]
     if Fill.ZERO in levels and max(levels) <= Fill.FINITE:
         return
-    for (operand, dim), level in zip(operands, levels, strict=True):
+    dims: dict[Node, list[int]] = {}
+    for (factor, dim), level in zip(factors, levels, strict=True):
         if level == Fill.ANY or Fill.ZERO not in levels:
-            masker.masked(node, operand, [dim], 0)
+            dims.setdefault(factor, []).append(dim)
             if max(levels) <= Fill.FINITE:
-                return
+                break
+    for factor, along in dims.items():
+        masker.masked(node, factor, along, 0)
 
 
 def linear(masker: Masker, node: Node) -> None:
