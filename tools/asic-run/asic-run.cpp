@@ -155,7 +155,7 @@ static Error writeResults(const Machine &machine, const RunResult &result) {
   double clock = machine.getTarget().clockMhz.asDouble();
   llvm::outs() << result.stats->cycles << " cycles, "
                << llvm::formatv("{0:f6}", result.stats->cycles / clock / 1000)
-               << " ms at " << clock << " MHz\n";
+               << " ms at " << llvm::format("%g", clock) << " MHz\n";
   return writeText(reportPath, jsonText(toJson(machine, *result.stats)));
 }
 
