@@ -185,9 +185,11 @@ Value Bufferizer::drain(Value buffer, Location loc) {
 Value Bufferizer::placeOutput(linalg::GenericOp op, bool isContraction) {
   auto type = cast<RankedTensorType>(op.getResult(0).getType());
   Value init = op.getDpsInits()[0];
-  // The next part of a sum.
+  // The next part of a sum. The vector unit begins each of its sums anew and
+  // adds what was there, so that needs a place of its own.
   if (auto it = buffers.find(init);
       it != buffers.end() && init.hasOneUse() &&
+      (isContraction || op.getNumReductionLoops() == 0) &&
       (spaceOf(it->second) == Space::acc) == isContraction &&
       spaceOf(it->second) != Space::dram)
     return it->second;

@@ -157,11 +157,14 @@ Operation *TileLowering::takeInit(Value output) {
 }
 
 LogicalResult TileLowering::lowerGeneric(linalg::GenericOp op) {
-  if (isBroadcast(op)) {
-    Value output = op.getDpsInits()[0];
-    auto user = dyn_cast_or_null<linalg::GenericOp>(op->getNextNode());
-    if (user && user.getDpsInits()[0] == output &&
-        user.getNumReductionLoops() > 0) {
+  Value output = op.getDpsInits()[0];
+  auto user = dyn_cast_or_null<linalg::GenericOp>(op->getNextNode());
+  if (user && user.getDpsInits()[0] == output &&
+      user.getNumReductionLoops() > 0) {
+    // Sums of the matrix unit start from what is there, those of the vector
+    // unit get it added behind.
+    if (isBroadcast(op) ||
+        (linalg::isaCopyOpInterface(op) && !matchContraction(user, target))) {
       pending[output] = op;
       return success();
     }

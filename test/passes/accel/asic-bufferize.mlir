@@ -50,3 +50,27 @@ func.func @reshaped_argument(%x: tensor<2x4xi8>) -> tensor<8xi8> attributes {asi
   %y = tensor.collapse_shape %x [[0, 1]] : tensor<2x4xi8> into tensor<8xi8>
   return %y : tensor<8xi8>
 }
+
+// A sum of the vector unit begins anew, and what was there is added behind it:
+// the initial value keeps a place of its own.
+// CHECK-LABEL: func.func @sum_from_a_tensor
+// CHECK: %[[START:.*]] = memref.alloc() : memref<4xi32, #asic.space<sram>>
+// CHECK: %[[SUM:.*]] = memref.alloc() : memref<4xi32, #asic.space<sram>>
+// CHECK: linalg.generic {{.*}}ins(%[[START]] : memref<4xi32, #asic.space<sram>>) outs(%[[SUM]]
+// CHECK: linalg.generic {{.*}}outs(%[[SUM]]
+// ASIC-LABEL: func.func @sum_from_a_tensor
+// ASIC: asic.map ins(%{{.*}} : {{.*}}) outs(%[[SUM:.*]] : {{.*}}init = 0 : i32
+// ASIC: asic.map ins(%[[SUM]], %{{.*}} : {{.*}}) outs(%[[SUM]] :
+func.func @sum_from_a_tensor(%x: tensor<4x3xi32>, %from: tensor<4xi32>) -> tensor<4xi32> attributes {asic.region = "accelerator"} {
+  %y = tensor.empty() {asic.space = #asic.space<dram>} : tensor<4xi32>
+  %tile = tensor.extract_slice %x[0, 0] [4, 3] [1, 1] {asic.load} : tensor<4x3xi32> to tensor<4x3xi32>
+  %start = tensor.extract_slice %from[0] [4] [1] {asic.load} : tensor<4xi32> to tensor<4xi32>
+  %sum = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i)>], iterator_types = ["parallel", "reduction"]}
+    ins(%tile : tensor<4x3xi32>) outs(%start : tensor<4xi32>) {
+  ^bb0(%a: i32, %o: i32):
+    %s = arith.addi %o, %a : i32
+    linalg.yield %s : i32
+  } -> tensor<4xi32>
+  %r = tensor.insert_slice %sum into %y[0] [4] [1] : tensor<4xi32> into tensor<4xi32>
+  return %r : tensor<4xi32>
+}

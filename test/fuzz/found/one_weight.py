@@ -1,0 +1,41 @@
+"""A convolution of one weight, which is a number, did not start from its bias."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+def normal(seed, *shape):
+    """Values from the normal distribution, the same ones every time."""
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def uniform(seed, low, high, *shape):
+    """Values of [low, high)."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(shape, generator=generator) * (high - low) + low
+
+
+def integers(seed, low, high, *shape):
+    """Integers of [low, high), int64."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(low, high, shape, generator=generator)
+
+TARGET = 'edge-tx1'
+QUANTIZE = ''
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(1)
+        self.m0 = nn.Conv2d(1, 1, 1, stride=2)
+
+    def forward(self, x0):
+        v0 = self.m0(x0)
+        return v0
+
+
+def make():
+    model = Model().eval()
+    return model, (normal(1, 2, 1, 8, 3),)
