@@ -88,11 +88,22 @@ def _dot(x: Tensor, y: Tensor) -> Tensor:
 
 
 def _shift_left(x: Tensor, y: Any) -> Tensor:
-    return torch.bitwise_left_shift(x, y)
+    """By a number: as by a tensor of that one, or 0 where all bits leave."""
+    if isinstance(y, Tensor):
+        return torch.bitwise_left_shift(x, y)
+    if not 0 <= y < torch.iinfo(x.dtype).bits:
+        return torch.zeros_like(x)
+    return torch.bitwise_left_shift(x, torch.full_like(x, y))
 
 
 def _shift_right(x: Tensor, y: Any) -> Tensor:
-    return torch.bitwise_right_shift(x, y)
+    """By a number: as by a tensor of that one; copies of the sign where all bits leave."""
+    if isinstance(y, Tensor):
+        return torch.bitwise_right_shift(x, y)
+    bits = torch.iinfo(x.dtype).bits
+    if not 0 <= y < bits and not x.dtype.is_signed:
+        return torch.zeros_like(x)
+    return torch.bitwise_right_shift(x, torch.full_like(x, y if 0 <= y < bits else bits - 1))
 
 
 def _with_number(op: Any) -> Callable[[Tensor, int], Tensor]:
@@ -128,6 +139,8 @@ def arithmetic() -> dict[Any, Callable[..., Any]]:
         aten.__lshift__.Tensor: _shift_left,
         aten.__rshift__.Scalar: _shift_right,
         aten.__rshift__.Tensor: _shift_right,
+        aten.bitwise_left_shift.Tensor_Scalar: _shift_left,
+        aten.bitwise_right_shift.Tensor_Scalar: _shift_right,
         aten._cdist_forward.default: _cdist,
         aten.bitwise_or.Scalar: _with_number(torch.bitwise_or),
         aten.bitwise_xor.Scalar: _with_number(torch.bitwise_xor),
