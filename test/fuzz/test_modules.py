@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import runpy
 import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,9 +16,11 @@ import torch
 from torch import nn
 
 from asic.fuzz import judge as judging
-from asic.fuzz.cli import constants, main
+from asic.fuzz.cli import Summary, constants, main
 from asic.fuzz.draw import draw
+from asic.fuzz.generator import OPS, Generator, NoFit
 from asic.fuzz.minimise import minimise
+from asic.fuzz.noise import noisy_runs
 from asic.fuzz.program import Program
 from asic.fuzz.worker import Task, Worker, maker
 
@@ -53,6 +56,66 @@ def test_random_modules(target: str, quantize: str, count: int, worker: Worker) 
 def test_a_seed_always_gives_the_same_module() -> None:
     assert draw(7).source() == draw(7).source()
     assert draw(7).source() != draw(8).source()
+
+
+def test_every_op_fits_somewhere() -> None:
+    fits = {name: 0 for name in OPS}
+    for seed in range(400):
+        for name, fit in draw(seed).drawn:
+            fits[name] += fit
+    for name in [name for name, count in fits.items() if not count]:
+        seeds = range(400, 500)
+        assert any(fit for seed in seeds for _, fit in draw(seed, names=[name]).drawn), name
+
+
+def test_a_mistake_of_an_op_is_no_misfit(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(g: Generator) -> None:
+        g.emit("torch.relu(x0, nothing=1)")
+
+    def misplaced(g: Generator) -> None:
+        g.emit(f"{g[g.float_input(2, 3)].shape[5]}")
+
+    def refused(g: Generator) -> None:
+        g.emit(f"{g.float_input(2, 3)}.view(7)")
+
+    g = Generator(0)
+    for name, function in {"unknown": unknown, "misplaced": misplaced, "refused": refused}.items():
+        monkeypatch.setitem(OPS, name, (1, function))
+    g.float_input(2, 3)
+    with pytest.raises(TypeError):
+        g.attempt("unknown")
+    with pytest.raises(IndexError):
+        g.attempt("misplaced")
+    assert not g.attempt("refused")
+    assert g.program().drawn == (("refused", False),)
+
+
+def test_ops_that_never_fit_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(g: Generator) -> None:
+        raise NoFit
+
+    monkeypatch.setitem(OPS, "never", (1, never))
+    summary = Summary()
+    summary.draws(draw(0, names=["never"]))
+    summary.draws(draw(0, names=["linear"]))
+    assert summary.never_fitted == ["never"]
+
+
+def spread(layer: nn.Module, x: torch.Tensor) -> float:
+    runs = noisy_runs(layer, (x,), 8, narrow=False)
+    return float(torch.stack([run[0] - layer(x) for run in runs]).detach().abs().max())
+
+
+def test_noise_reaches_the_mean_of_a_norm() -> None:
+    """A unit of the last place of a mean of equal values, times 1/sqrt(eps) of the norm."""
+    x = torch.randn(50, 1, generator=torch.Generator().manual_seed(0))
+    norms = [nn.LayerNorm(4), nn.GroupNorm(1, 4), nn.InstanceNorm1d(4)]
+    units = 2.0**-23 * float(x.abs().max()) * 1e-5**-0.5
+    for norm in norms:
+        equal = x.expand(50, 4) if isinstance(norm, nn.LayerNorm) else x[..., None].expand(50, 4, 4)
+        assert units < spread(norm, equal.contiguous()) < 32 * units, norm
+    # Where the values differ, the noise stays that of the format.
+    assert spread(nn.LayerNorm(64), torch.randn(50, 64)) < 1e-4
 
 
 class Sensitive(nn.Module):
@@ -157,3 +220,41 @@ def test_launcher_of_the_tree(tmp_path: Path) -> None:
 def test_unknown_target_is_bad_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--count", "1", "--target", "nothing"]) == 2
     assert "asic-fuzz: error: unknown target 'nothing'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--count -1", "argument --count: expected an integer of at least 1, got '-1'"),
+        ("--count 0", "argument --count: expected an integer of at least 1, got '0'"),
+        ("--jobs 0", "argument --jobs: expected an integer of at least 1, got '0'"),
+        ("--seed -3", "argument --seed: expected an integer of at least 0, got '-3'"),
+        ("--seed x", "argument --seed: expected an integer of at least 0, got 'x'"),
+        ("--minutes 0", "argument --minutes: expected a number above 0, got '0'"),
+        ("--limit nan", "argument --limit: expected a number above 0, got 'nan'"),
+    ],
+)
+def test_bad_numbers_are_bad_usage(
+    options: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(options.split())
+    assert stopped.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_options_that_say_nothing_are_bad_usage(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--count", "1", "--quantize", "int8"]) == 2
+    assert "expected --target with an accelerator beside --quantize" in capsys.readouterr().err
+    path = tmp_path / "file"
+    path.touch()
+    assert main(["--count", "1", "--save", str(path)]) == 2
+    assert "expected a folder for --save" in capsys.readouterr().err
+
+
+def test_nothing_is_left_behind() -> None:
+    command = [sys.executable, "-m", "asic.fuzz", "--count", "1", "--target", "cpu"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr == ""

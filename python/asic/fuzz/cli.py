@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import Empty, Queue
@@ -33,6 +34,9 @@ MIX = (
     (("npu-256", ""), 0.5),
 )
 
+#: Draws after which an op that never fitted is named.
+_OFTEN = 30
+
 
 @dataclass
 class Summary:
@@ -44,6 +48,18 @@ class Summary:
     fallbacks: Counter[str] = field(default_factory=Counter)
     seconds: Counter[str] = field(default_factory=Counter)
     saved: list[Path] = field(default_factory=list)
+    drawn: Counter[str] = field(default_factory=Counter)
+    fitted: Counter[str] = field(default_factory=Counter)
+
+    def draws(self, program: Program) -> None:
+        """Counts the ops that were drawn for a module."""
+        self.drawn.update(name for name, _ in program.drawn)
+        self.fitted.update(name for name, fits in program.drawn if fits)
+
+    @property
+    def never_fitted(self) -> list[str]:
+        """Ops that were drawn often and never fitted: they test nothing."""
+        return [n for n, times in self.drawn.items() if times >= _OFTEN and not self.fitted[n]]
 
     def add(self, seed: int, outcome: Outcome) -> bool:
         """Counts an outcome; returns whether it is the first of its signature."""
@@ -82,6 +98,19 @@ def main(argv: list[str] | None = None) -> int:
         except TargetError as problem:
             print(f"asic-fuzz: error: {problem}", file=sys.stderr)
             return 2
+    if options.quantize and options.target in (None, "cpu"):
+        print(
+            "asic-fuzz: error: expected --target with an accelerator beside --quantize, got "
+            f"{options.target or 'none'}; the default mix has quantised modules",
+            file=sys.stderr,
+        )
+        return 2
+    if options.save is not None and options.save.exists() and not options.save.is_dir():
+        print(
+            f"asic-fuzz: error: expected a folder for --save, got the file {options.save}",
+            file=sys.stderr,
+        )
+        return 2
     summary = Summary()
     start = time.monotonic()
     try:
@@ -98,18 +127,52 @@ def _parser() -> argparse.ArgumentParser:
         description="Compile random small modules and compare them with PyTorch.",
         epilog="Exit status: 0 when nothing failed, 1 when something did, 2 on bad usage.",
     )
-    parser.add_argument("--count", type=int, default=100, help="how many modules")
-    parser.add_argument("--seed", type=int, default=0, help="the first module's seed")
-    parser.add_argument("--minutes", type=float, help="stop after this long, whatever --count says")
+    parser.add_argument("--count", type=_at_least(1), default=100, help="how many modules")
+    parser.add_argument("--seed", type=_at_least(0), default=0, help="the first module's seed")
+    parser.add_argument(
+        "--minutes", type=_positive, help="stop after this long, whatever --count says"
+    )
     parser.add_argument("--target", help="one target, or cpu; default: a mix of presets")
     parser.add_argument("--quantize", choices=["int8"], help="with --target: quantise")
     parser.add_argument("--ops", metavar="A,B", help="draw from these ops only")
-    parser.add_argument("--jobs", type=int, default=1, help="processes")
-    parser.add_argument("--limit", type=float, default=60, help="seconds that a module may take")
+    parser.add_argument("--jobs", type=_at_least(1), default=1, help="processes")
+    parser.add_argument(
+        "--limit", type=_positive, default=60, help="seconds that a module may take"
+    )
     parser.add_argument("--save", type=Path, metavar="DIR", help="write findings there")
     parser.add_argument("--save-refused", action="store_true", help="refusals are findings too")
     parser.add_argument("--replay", type=Path, metavar="FILE", help="judge a saved module")
     return parser
+
+
+def _at_least(least: int) -> Callable[[str], int]:
+    """Reads an integer of an option."""
+
+    def read(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if number < least:
+            raise argparse.ArgumentTypeError(
+                f"expected an integer of at least {least}, got {text!r}; leave it out for the default"
+            )
+        return number
+
+    return read
+
+
+def _positive(text: str) -> float:
+    """Reads a time of an option."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(
+            f"expected a number above 0, got {text!r}; leave it out for the default"
+        )
+    return number
 
 
 def _known_ops() -> list[str]:
@@ -180,6 +243,8 @@ def _run(
                 program, outcome = worker.run(task)
                 with lock:
                     first = summary.add(task.seed, outcome)
+                    if program is not None:
+                        summary.draws(program)
                     if first and (outcome.verdict in FAILURES or options.save_refused):
                         console.print(
                             f"seed {task.seed}: {outcome.verdict} {outcome.stage}: "
@@ -243,6 +308,11 @@ def _print(summary: Summary, console: Console, seconds: float) -> None:
         console.print("kept on the host:")
         for reason, number in summary.fallbacks.most_common(12):
             console.print(f"  {number} × {reason}", highlight=False, markup=False)
+    for name in summary.never_fitted:
+        console.print(
+            f"{name} was drawn {summary.drawn[name]} times and never fitted: nothing of it was tried",
+            highlight=False,
+        )
     parts = ", ".join(f"{summary.verdicts[v]} {v}" for v in VERDICTS if summary.verdicts[v])
     console.print(
         f"{count} modules in {seconds:.0f} s ({seconds / max(count, 1):.2f} s each): {parts}",

@@ -18,19 +18,19 @@ _ATTEMPTS = 60
 
 
 def _image(g: Generator) -> None:
-    g.float_input(g.choice([1, 1, 2, 3]), g.size(17), g.size(12), g.size(12))
+    g.float_input(*g.shape(4))
 
 
 def _sequence(g: Generator) -> None:
-    g.float_input(g.choice([1, 1, 2, 3]), g.size(9), g.size(33))
+    g.float_input(*g.shape(3))
 
 
 def _vector(g: Generator) -> None:
-    g.float_input(g.size(9), g.size(33))
+    g.float_input(*g.shape(2))
 
 
 def _volume(g: Generator) -> None:
-    g.float_input(1, g.size(5), g.size(5), g.size(6), g.size(6))
+    g.float_input(*g.shape(5))
 
 
 def _tokens(g: Generator) -> None:
@@ -80,7 +80,7 @@ _STARTS: tuple[tuple[float, Callable[[Generator], None]], ...] = (
     (2, _integers),
     (1.5, _mask),
     (0.7, _specials),
-    (0.15, _empty),
+    (0.5, _empty),
 )
 #: Starts with float inputs of ordinary values: what a quantiser is for.
 _QUANTISED = (_image, _sequence, _vector, _volume, _any_rank)
@@ -109,15 +109,14 @@ def draw(seed: int, *, quantised: bool = False, names: Collection[str] = ()) -> 
         g.random.choices(options, weights)[0](g)
     if quantised and not names:
         for _ in range(_ATTEMPTS):
-            if g.attempt(OPS[g.choice(_INTEGER_OPS)][1]):
+            if g.attempt(g.choice(_INTEGER_OPS)):
                 break
     wanted = g.length + g.integer(1, 7)
     table = {n: entry for n, entry in OPS.items() if not names or n in names}
     for _ in range(_ATTEMPTS):
         if g.length >= wanted:
             break
-        name = g.random.choices(list(table), [w for w, _ in table.values()])[0]
-        g.attempt(table[name][1])
+        g.attempt(g.random.choices(list(table), [w for w, _ in table.values()])[0])
     if not g.length:
         g.emit(f"{next(iter(g.values))} + 1")
     return g.program()

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,12 +21,20 @@ SIZES = (1, 1, 2, 2, 3, 3, 4, 5, 6, 7, 8, 8, 9, 12, 15, 16, 17, 24, 31, 32, 33)
 #: Largest tensor; larger ones only cost time.
 MAX_ELEMENTS = 6000
 
+#: Inputs of a module, at most: more would leave its parts unconnected.
+_MOST_INPUTS = 3
+
 FLOATS = (torch.float32, torch.float16, torch.bfloat16)
 INTEGERS = (torch.int64, torch.int32)
 
 
 class NoFit(Exception):
-    """No value fits what an op wants; the generator draws another op."""
+    """No value fits what an op wants, or PyTorch refuses it; the generator draws another op."""
+
+
+#: How PyTorch refuses values that do not fit. A TypeError is none of them, nor is an unknown name:
+#: they say that the text is wrong, whatever the values.
+_REFUSALS = (RuntimeError, ValueError, IndexError, NotImplementedError)
 
 
 Op = Callable[["Generator"], None]
@@ -57,6 +66,7 @@ class Generator:
         self._statements: list[Statement] = []
         self._members = SimpleNamespace()
         self._count = 0
+        self._drawn: list[tuple[str, bool]] = []
 
     # Randomness.
 
@@ -75,6 +85,23 @@ class Generator:
     def integer(self, low: int, high: int) -> int:
         """An integer of [low, high]."""
         return self.random.randint(low, high)
+
+    def shape(self, rank: int) -> tuple[int, ...]:
+        """The shape of a vector, a matrix, a sequence, an image or a volume, by rank."""
+        batch, size = self.choice([1, 1, 2, 3]), self.size
+        if rank <= 2:
+            return (size(9), size(33))[2 - rank :]
+        if rank == 3:
+            return (batch, size(9), size(33))
+        if rank == 4:
+            return (batch, size(17), size(12), size(12))
+        return (1, size(5), size(5), size(6), size(6))
+
+    def per_axis(self, axes: int, options: list[int]) -> int | tuple[int, ...]:
+        """One of the options for all axes, seldom one for each."""
+        if self.chance(0.8):
+            return int(self.choice(options))
+        return tuple(self.choice(options) for _ in range(axes))
 
     def scalar(self) -> float:
         """A float literal that is no power of two, most of the time."""
@@ -109,10 +136,21 @@ class Generator:
         return fitting[-1] if self.chance(0.6) else str(self.choice(fitting))
 
     def pick_float(self, *ranks: int) -> str:
-        """A float value with elements, of one of the ranks; any rank when none is given."""
-        return self.pick(
-            lambda t: t.is_floating_point() and t.numel() > 0 and (not ranks or t.dim() in ranks)
-        )
+        """A float value with elements, of one of the ranks; any rank when none is given.
+
+        Layers of images or sequences get an input of their own when nothing before them fits, or
+        hardly any module would have one.
+        """
+        try:
+            return self.pick(
+                lambda t: (
+                    t.is_floating_point() and t.numel() > 0 and (not ranks or t.dim() in ranks)
+                )
+            )
+        except NoFit:
+            if not ranks or len(self._inputs) >= _MOST_INPUTS:
+                raise
+            return self.float_input(*self.shape(self.choice(ranks)))
 
     def pick_like(self, name: str, other: bool = False) -> str:
         """A value of the dtype of `name` that broadcasts with it."""
@@ -138,9 +176,9 @@ class Generator:
         seed = self.integer(0, 9999)
         torch.manual_seed(seed)
         scope = {"self": self._members, **_NAMES}
-        setattr(self._members, name, eval(text, scope))
-        member = getattr(self._members, name)
-        with torch.no_grad():
+        with _refusing(), torch.no_grad():
+            member = eval(text, scope)
+            setattr(self._members, name, member)
             for line in lines:
                 exec(line, scope)
         if isinstance(member, nn.Module):
@@ -163,7 +201,7 @@ class Generator:
         if after:
             lines.extend(after.replace("{}", names[0]).split("\n"))
         scope = {"self": self._members, **_NAMES, **self.values}
-        with torch.no_grad():
+        with _refusing(), torch.no_grad():
             exec("\n".join(lines), scope)
         made = [scope[name] for name in names]
         if not all(isinstance(t, Tensor) and acceptable(t) for t in made):
@@ -175,18 +213,20 @@ class Generator:
         self.values.update(zip(names, made, strict=True))
         return names
 
-    def attempt(self, function: Op) -> bool:
-        """Runs an op; everything it did is undone when it does not fit."""
+    def attempt(self, name: str) -> bool:
+        """Runs the op of a name; everything it did is undone when it does not fit."""
         state = (len(self._inputs), len(self._layers), len(self._statements), self._count)
         values, used = dict(self.values), set(self.used)
+        fits = True
         try:
-            function(self)
-        except (NoFit, RuntimeError, ValueError, IndexError, NotImplementedError, TypeError):
+            OPS[name][1](self)
+        except NoFit:
             inputs, layers, statements, self._count = state
             del self._inputs[inputs:], self._layers[layers:], self._statements[statements:]
             self.values, self.used = values, used
-            return False
-        return True
+            fits = False
+        self._drawn.append((name, fits))
+        return fits
 
     @property
     def length(self) -> int:
@@ -205,11 +245,27 @@ class Generator:
             tuple(self._statements),
             tuple(outputs),
             dtype=dtype,
+            drawn=tuple(self._drawn),
         ).pruned()
 
     def _run(self, text: str) -> Tensor:
         scope = dict(_NAMES)
         return eval(text, scope)  # type: ignore[no-any-return]
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """Makes PyTorch's refusals `NoFit`."""
+    try:
+        yield
+    except _REFUSALS as problem:
+        raise NoFit(str(problem)) from problem
+
+
+def divisor(g: Generator, *values: int) -> int:
+    """A common divisor of the values."""
+    low = min(values)
+    return int(g.choice([d for d in range(1, low + 1) if all(v % d == 0 for v in values)]))
 
 
 def kind(tensor: Tensor) -> Kind:

@@ -5,16 +5,22 @@ Monte Carlo arithmetic: every operand and result of an op that rounds is multipl
 in [-1, 1) and a a few units of the rounding that an implementation may choose freely. What the
 outputs then vary by is what a correct implementation may differ by. u is a hash of the value, so that
 equal values stay equal, as they do under real rounding, and errors of repeated values add up.
+
+A fused kernel that subtracts a mean is run as the ops it consists of, so that noise reaches the mean: of
+equal values it may be a unit off, whatever order a sum has, and their difference is then nothing but that
+unit, which a norm may multiply by 1/sqrt(eps). Noise on the operands alone cancels there.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch._decomp import decomposition_table
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -115,6 +121,35 @@ _EXACT = frozenset(
         "pixel_unshuffle",
         "new_zeros",
         "new_full",
+        "_index_put_impl",
+        "_upsample_nearest_exact1d",
+        "_upsample_nearest_exact2d",
+        "_upsample_nearest_exact3d",
+        "bucketize",
+        "channel_shuffle",
+        "copysign",
+        "count_nonzero",
+        "cummax",
+        "cummin",
+        "diag_embed",
+        "fmax",
+        "fmin",
+        "hardshrink",
+        "im2col",
+        "index_copy",
+        "index_fill",
+        "index_put",
+        "isfinite",
+        "kthvalue",
+        "logical_xor",
+        "masked_scatter",
+        "median",
+        "native_channel_shuffle",
+        "scatter",
+        "select_scatter",
+        "slice_scatter",
+        "take",
+        "threshold",
     ]
 )
 _CONTRACTIONS = frozenset(
@@ -137,6 +172,11 @@ _CONTRACTIONS = frozenset(
     ]
 )
 
+#: Kernels that PyTorch can write as several ops.
+_NORMS = frozenset(["native_layer_norm", "native_group_norm", "native_batch_norm"])
+#: Kernels of second moments about the mean.
+_MOMENTS = frozenset(["var", "std", "var_mean", "std_mean"])
+
 
 class Noise(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Adds noise to every op that rounds, the same for the same seed and values."""
@@ -153,12 +193,17 @@ class Noise(TorchDispatchMode):  # type: ignore[no-untyped-call]
         name = func._schema.name.split("::")[-1].rstrip("_")
         if name in _EXACT or any(a.alias_info is not None for a in func._schema.arguments):
             return func(*args, **kwargs)
-        if name == "_to_copy":
+        if name in ("_to_copy", "convert_element_type"):
             made = func(*args, **kwargs)
             narrower = made.is_floating_point() and made.element_size() < args[0].element_size()
             return self._add(made) if narrower or not args[0].is_floating_point() else made
         least = NARROW if self._narrow and name in _CONTRACTIONS else 0.0
         noisy = pytree.tree_map(lambda leaf: self._add(leaf, least), args)
+        if name in _NORMS or name in _MOMENTS:
+            with self:
+                if name in _MOMENTS:
+                    return _moments(name, *noisy, **kwargs)
+                return decomposition_table[func](*noisy, **kwargs)
         return pytree.tree_map(self._add, func(*noisy, **kwargs))
 
     def _add(self, leaf: Any, least: float = 0.0) -> Any:
@@ -171,6 +216,31 @@ class Noise(TorchDispatchMode):  # type: ignore[no-untyped-call]
         unit = bits.float() * 2.0**-31
         amount = max(AMOUNT[leaf.dtype], least)
         return (wide * (1 + amount * unit)).to(leaf.dtype)
+
+
+def _moments(
+    name: str,
+    x: Tensor,
+    dim: list[int] | None = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> Tensor | tuple[Tensor, Tensor]:
+    """Variance or standard deviation, with the mean where the name says so, in float32."""
+    wide = x.float()
+    dims = dim or list(range(x.dim()))
+    mean = wide.mean(dims, keepdim=True)
+    squares = (wide - mean).square().sum(dims, keepdim=keepdim)
+    count = math.prod(x.shape[d] for d in dims)
+    if correction is None:
+        correction = 1.0 if unbiased is None else float(unbiased)
+    made = (squares / (count - correction)).to(x.dtype)
+    if name.startswith("std"):
+        made = made.sqrt()
+    if not name.endswith("mean"):
+        return made
+    return made, (mean if keepdim else wide.mean(dims)).to(x.dtype)
 
 
 @contextlib.contextmanager

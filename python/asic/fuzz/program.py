@@ -95,6 +95,7 @@ class Program:
     Attributes:
         settings: constants of the file: what the module is compiled for.
         dtype: dtype that parameters are converted to, "" for none.
+        drawn: the ops that were drawn for it, in turn, each with whether it fitted.
     """
 
     inputs: tuple[Input, ...]
@@ -103,6 +104,7 @@ class Program:
     outputs: tuple[str, ...]
     settings: dict[str, str] = field(default_factory=dict)
     dtype: str = ""
+    drawn: tuple[tuple[str, bool], ...] = ()
 
     def pruned(self) -> Program:
         """Without statements, layers and inputs that no output needs; one input stays."""

@@ -9,6 +9,7 @@ import resource
 import signal
 import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -121,11 +122,16 @@ def _serve(pipe: Any, log: str) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     warnings.simplefilter("ignore")
+    import tqdm
+
     from asic.fuzz import swift
     from asic.fuzz.draw import draw
     from asic.fuzz.judge import judge
 
     swift.install()
+    # torch.fx shows progress through tqdm, which makes a lock between processes: a named semaphore,
+    # which a process that is killed, or dies, leaves behind.
+    tqdm.tqdm.set_lock(threading.RLock())
     while True:
         try:
             task = pipe.recv()

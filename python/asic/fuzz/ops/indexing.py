@@ -86,3 +86,64 @@ def rotary(g: Generator) -> None:
     a, b = g.emit(f"{x}.split({half}, -1)", 2)
     cos, sin = f"{angle}.cos()", f"{angle}.sin()"
     g.emit(f"torch.cat([{a} * {cos} - {b} * {sin}, {a} * {sin} + {b} * {cos}], -1)")
+
+
+@op(2)
+def write(g: Generator) -> None:
+    x = g.pick(lambda t: t.dim() >= 1 and t.numel() > 0 and t.dtype == g.dtype)
+    dim = g.integer(0, g[x].dim() - 1)
+    extent = g[x].shape[dim]
+    count = g.integer(1, extent)
+    places = g.layer(f"nn.Buffer(torch.randperm({extent})[:{count}])")
+    part = f"{x}.narrow({dim}, {g.integer(0, extent - count)}, {count})"
+    where = ", ".join([":"] * dim + [places])
+    first = g.integer(0, extent - count)
+    form = g.integer(0, 5)
+    if form == 0:
+        g.emit(f"{x}.index_copy({dim}, {places}, {part} * 2)")
+    elif form == 1:
+        g.emit(f"{x}.index_fill({dim}, {places}, {g.scalar()})")
+    elif form == 2:
+        g.emit(f"{x}.clone()", after=f"{{}}[{where}] = {part} + 1")
+    elif form == 3:
+        g.emit(f"{x}.slice_scatter({part}, {dim}, {first}, {first + count})")
+    elif form == 4:
+        g.emit(f"{x}.select_scatter({x}.select({dim}, {first}) * 2, {dim}, {extent - 1})")
+    else:
+        g.emit(f"{x}.masked_scatter({x} > 0.3, {x}.flatten().flip(0))")
+
+
+@op(2)
+def scatter_reduce(g: Generator) -> None:
+    x = g.pick(lambda t: t.dim() >= 1 and t.numel() > 0 and t.dtype == g.dtype)
+    dim = g.integer(0, g[x].dim() - 1)
+    extent = g[x].shape[dim]
+    listed = ", ".join(map(str, (g.integer(0, 9999), 0, extent, *g[x].shape)))
+    member = g.layer(f"nn.Buffer(integers({listed}))")
+    how = g.choice(["sum", "amax", "amin", "mean"])
+    inside = g.chance(0.5)
+    g.emit(f"{x}.scatter_reduce({dim}, {member}, {x}.cos(), {how!r}, include_self={inside})")
+
+
+@op(1)
+def take(g: Generator) -> None:
+    x = g.pick(lambda t: t.dim() >= 1 and t.numel() > 0)
+    shape = g[x].shape
+    seed, count = g.integer(0, 9999), g.size(9)
+    if g[x].dim() >= 2 and g.chance(0.5):
+        lists = [
+            g.layer(f"nn.Buffer(integers({seed + d}, 0, {shape[d]}, {count}))") for d in range(2)
+        ]
+        g.emit(f"{x}[{', '.join(lists)}]")
+    elif g.chance(0.5):
+        g.emit(f"{x}.take({g.layer(f'nn.Buffer(integers({seed}, 0, {g[x].numel()}, {count}))')})")
+    else:
+        (order,) = g.emit(f"torch.arange({shape[-1]}).flip(0).expand({tuple(shape)})")
+        g.emit(f"torch.take_along_dim({x}, {order}, -1)")
+
+
+@op(1)
+def bucketize(g: Generator) -> None:
+    x = g.pick(lambda t: t.numel() > 0 and t.dtype == torch.float32)
+    borders = g.layer(f"nn.Buffer(normal({g.integer(0, 9999)}, {g.size(9)}).sort()[0])")
+    g.emit(f"torch.bucketize({x}, {borders}, right={g.chance(0.5)})")

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from asic.fuzz.generator import Generator, NoFit, op
+from asic.fuzz.generator import Generator, NoFit, divisor, op
 
 #: Gives norms something else than ones and zeros to do.
 _NORM = ("{0}.weight.uniform_(0.5, 1.5)", "{0}.bias.uniform_(-0.5, 0.5)")
@@ -17,12 +17,6 @@ def _frozen(lines: tuple[str, ...]) -> tuple[str, ...]:
     )
 
 
-def _divisor(g: Generator, *values: int) -> int:
-    """A common divisor of the values."""
-    low = min(values)
-    return int(g.choice([d for d in range(1, low + 1) if all(v % d == 0 for v in values)]))
-
-
 def _image(g: Generator, spatial: int) -> str:
     return g.pick_float(spatial + 2)
 
@@ -31,11 +25,11 @@ def _convolution(g: Generator, spatial: int) -> None:
     x = _image(g, spatial)
     channels, extents = g[x].shape[1], g[x].shape[2:]
     out = g.size(17)
-    groups = _divisor(g, channels, out) if g.chance(0.25) else 1
+    groups = divisor(g, channels, out) if g.chance(0.25) else 1
     kernel = [min(g.choice([1, 1, 2, 3, 3, 5]), e + 2) for e in extents]
-    options = [f"stride={g.choice([1, 1, 2, 3])}"]
-    dilation = g.choice([1, 1, 1, 2])
-    if dilation > 1:
+    options = [f"stride={g.per_axis(spatial, [1, 1, 2, 3])}"]
+    dilation = g.per_axis(spatial, [1, 1, 1, 2])
+    if dilation not in (1, (1,) * spatial):
         options.append(f"dilation={dilation}")
     padding = [g.choice([0, k // 2, k // 2, k - 1]) for k in kernel]
     if g.chance(0.1) and options == ["stride=1"]:
@@ -51,6 +45,8 @@ def _convolution(g: Generator, spatial: int) -> None:
     if g.chance(0.3):
         options.append("bias=False")
     text = f"nn.Conv{spatial}d({channels}, {out}, {tuple(kernel)}, {', '.join(options)})"
+    if g[x].shape[0] == 1 and g.chance(0.05):
+        (x,) = g.emit(f"{x}.squeeze(0)")
     g.emit(f"{g.layer(text)}({x})")
 
 
@@ -88,7 +84,7 @@ def conv_transpose(g: Generator) -> None:
     spatial = g.choice([2, 2, 1, 3])
     x = _image(g, spatial)
     channels, out = g[x].shape[1], g.size(9)
-    groups = _divisor(g, channels, out) if g.chance(0.3) else 1
+    groups = divisor(g, channels, out) if g.chance(0.3) else 1
     kernel, stride = g.choice([1, 2, 3, 4]), g.choice([1, 2, 2, 3])
     options = [f"stride={stride}", f"padding={g.integer(0, kernel - 1)}"]
     if stride > 1 and g.chance(0.4):
@@ -98,7 +94,9 @@ def conv_transpose(g: Generator) -> None:
     if g.chance(0.2):
         options.append("dilation=2")
     text = f"nn.ConvTranspose{spatial}d({channels}, {out}, {kernel}, {', '.join(options)})"
-    g.emit(f"{g.layer(text)}({x})")
+    (y,) = g.emit(f"{g.layer(text)}({x})")
+    if not g[y].numel():
+        raise NoFit  # PyTorch runs it, and refuses to export it.
 
 
 @op(9)
@@ -149,11 +147,14 @@ def bmm(g: Generator) -> None:
     a = g.pick_float(3)
     batch, rows, inner = g[a].shape
     dtype = g[a].dtype
-    b = g.pick(lambda t: t.dtype == dtype and t.dim() == 3 and t.shape[:2] == (batch, inner))
+    try:
+        b = g.pick(lambda t: t.dtype == dtype and t.dim() == 3 and t.shape[:2] == (batch, inner))
+    except NoFit:
+        (b,) = g.emit(f"{a}.{g.choice(['mT', 'transpose(1, 2)'])}")
     if g.chance(0.5):
         g.emit(f"torch.bmm({a}, {b})")
     else:
-        c = g.pick(lambda t: t.dtype == dtype and t.shape == (batch, rows, g[b].shape[2]))
+        (c,) = g.emit(f"torch.full(({batch}, {rows}, {g[b].shape[2]}), 0.3, dtype={dtype})")
         g.emit(f"torch.baddbmm({c}, {a}, {b}, beta=0.5, alpha={g.scalar()})")
 
 
@@ -210,8 +211,10 @@ def rms_norm(g: Generator) -> None:
 
 @op(2)
 def group_norm(g: Generator) -> None:
-    x = g.pick(lambda t: t.is_floating_point() and t.dim() >= 2 and t[0].numel() > t.shape[1])
-    groups = _divisor(g, g[x].shape[1])
+    x = g.pick(
+        lambda t: t.is_floating_point() and t.dim() >= 2 and 0 < t.shape[0] * t.shape[1] < t.numel()
+    )
+    groups = divisor(g, g[x].shape[1])
     if g[x][0].numel() // groups < 2:
         raise NoFit
     g.emit(f"{g.layer(f'nn.GroupNorm({groups}, {g[x].shape[1]})', _frozen(_NORM))}({x})")
@@ -219,7 +222,7 @@ def group_norm(g: Generator) -> None:
 
 @op(1)
 def instance_norm(g: Generator) -> None:
-    x = g.pick(lambda t: t.is_floating_point() and t.dim() in (3, 4) and t[0, 0].numel() > 1)
+    x = g.pick(lambda t: t.is_floating_point() and t.dim() in (3, 4) and t.shape[2:].numel() > 1)
     g.emit(f"F.instance_norm({x})")
 
 
@@ -227,7 +230,7 @@ def instance_norm(g: Generator) -> None:
 def attention(g: Generator) -> None:
     x = g.pick_float(3)
     batch, length, width = g[x].shape
-    heads = _divisor(g, width)
+    heads = divisor(g, width)
     projection = g.layer(f"nn.Linear({width}, {3 * width})")
     (packed,) = g.emit(f"{projection}({x})")
     shaped = f".view({batch}, {length}, {heads}, {width // heads}).transpose(1, 2)"
@@ -246,7 +249,7 @@ def attention(g: Generator) -> None:
 def multihead(g: Generator) -> None:
     x = g.pick_float(3)
     width = g[x].shape[2]
-    member = g.layer(f"nn.MultiheadAttention({width}, {_divisor(g, width)}, batch_first=True)")
+    member = g.layer(f"nn.MultiheadAttention({width}, {divisor(g, width)}, batch_first=True)")
     g.emit(f"{member}({x}, {x}, {x}, need_weights=False)[0]")
 
 
@@ -257,7 +260,7 @@ def encoder_layer(g: Generator) -> None:
     if width < 2:
         raise NoFit
     options = f"{g.size(17)}, batch_first=True, norm_first={g.chance(0.5)}"
-    member = g.layer(f"nn.TransformerEncoderLayer({width}, {_divisor(g, width)}, {options})")
+    member = g.layer(f"nn.TransformerEncoderLayer({width}, {divisor(g, width)}, {options})")
     g.emit(f"{member}({x})")
 
 
@@ -313,6 +316,8 @@ def pool(g: Generator) -> None:
     else:
         if g.chance(0.3):
             options.append("count_include_pad=False")
+        if spatial > 1 and g.chance(0.1):
+            options.append("divisor_override=3")
         g.emit(f"F.avg_pool{spatial}d({x}, {kernel}, {', '.join(options)})")
 
 
@@ -320,25 +325,35 @@ def pool(g: Generator) -> None:
 def adaptive_pool(g: Generator) -> None:
     spatial = g.choice([2, 2, 1])
     x = _image(g, spatial)
-    size = g.choice([1, 1, 1, 2, 3])
+    size = g.choice([1, 1, 1, 2, 3, g.per_axis(spatial, [1, 2, 3, 5])])
     g.emit(f"F.adaptive_{g.choice(['avg', 'avg', 'max'])}_pool{spatial}d({x}, {size})")
 
 
 @op(2)
 def interpolate(g: Generator) -> None:
-    spatial = g.choice([2, 2, 2, 1])
+    spatial = g.choice([2, 2, 2, 1, 3])
     x = _image(g, spatial)
-    smooth = "bilinear" if spatial == 2 else "linear"
-    mode = g.choice(["nearest", "nearest", smooth, smooth, *(["bicubic"] if spatial == 2 else [])])
-    size = g.choice(["scale_factor=2", "scale_factor=2", "scale_factor=3", f"size={g.size(12)}"])
-    corners = f", align_corners={g.chance(0.5)}" if mode != "nearest" else ""
+    smooth = ["linear", "bilinear", "trilinear"][spatial - 1]
+    modes = ["nearest", "nearest", "nearest-exact", smooth, smooth]
+    mode = g.choice([*modes, *(["bicubic"] if spatial == 2 else [])])
+    factor = g.choice(["2", "2", "3", "0.5", "1.7"])
+    size = g.choice([f"scale_factor={factor}"] * 3 + [f"size={g.size(12)}"])
+    corners = f", align_corners={g.chance(0.5)}" if "nearest" not in mode else ""
     g.emit(f"F.interpolate({x}, {size}, mode={mode!r}{corners})")
 
 
 @op(1)
 def pixel_shuffle(g: Generator) -> None:
     x = g.pick_float(4)
-    if g[x].shape[1] % 4 == 0 and g.chance(0.6):
+    channels, height, width = g[x].shape[1:]
+    if min(height, width) < 2:
+        raise NoFit  # Nothing would be left, of which eager PyTorch gives another shape.
+    if channels % 4 == 0 and g.chance(0.6):
         g.emit(f"F.pixel_shuffle({x}, 2)")
     else:
-        g.emit(f"F.pixel_unshuffle({x}, 2)")
+        g.emit(f"F.pixel_unshuffle({x}[..., {height % 2}:, {width % 2}:], 2)")
+
+
+@op(1)
+def local_response_norm(g: Generator) -> None:
+    g.emit(f"F.local_response_norm({g.pick_float(3, 4)}, {g.choice([1, 2, 3, 5])})")

@@ -242,3 +242,16 @@ def in_place(g: Generator) -> None:
     x = g.pick(lambda t: t.is_floating_point() and t.numel() > 0)
     change = g.choice(["add_(0.3)", "mul_(0.7)", f"add_({x})", "relu_()", "clamp_(-0.5, 0.9)"])
     g.emit(f"{x}.clone()", after=f"{{}}.{change}")
+
+
+@op(1)
+def diagonal(g: Generator) -> None:
+    x = g.pick(lambda t: t.dim() >= 2 and t.numel() > 0)
+    text = g.choice(["{0}.diagonal({1}, -2, -1)", "{0}.movedim(0, -1)", "torch.diag_embed({0})"])
+    g.emit(text.format(x, g.choice([0, 0, 1 if g[x].shape[-1] > 1 else 0])))
+
+
+@op(1)
+def difference(g: Generator) -> None:
+    x = g.pick(lambda t: _any(t) and t.shape[-1] > 1 and t.dtype != torch.bool)
+    g.emit(g.choice(["{0}.diff()", "{0}[..., 1:] * {0}[..., :-1]", "{0}.tile(2)"]).format(x))

@@ -35,6 +35,9 @@ _ACTIVATIONS = (
     "F.logsigmoid({0})",
     "F.softsign({0})",
     "F.tanhshrink({0})",
+    "F.hardshrink({0}, 0.3)",
+    "F.softshrink({0}, 0.3)",
+    "F.threshold({0}, 0.2, -0.5)",
 )
 _FUNCTIONS = (
     "{0}.abs()",
@@ -68,6 +71,16 @@ _FUNCTIONS = (
     "{0}.frac()",
     "torch.nan_to_num({0})",
     "torch.full_like({0}, 0.3)",
+    "torch.exp2({0}.clamp(-4, 4))",
+    "torch.log10({0}.abs() + 1.0)",
+    "torch.tan({0}.clamp(-1, 1))",
+    "torch.cosh({0}.clamp(-2, 2))",
+    "torch.asinh({0})",
+    "torch.erfc({0})",
+    "torch.logit({0}, eps=0.1)",
+    "2.0 ** {0}.clamp(-4, 4)",
+    "torch.round({0}, decimals=1)",
+    "{0}.clamp(torch.tensor(-0.5), torch.tensor(0.9))",
     "{0} + torch.zeros_like({0})",
 )
 
@@ -104,6 +117,16 @@ def binary(g: Generator) -> None:
             "torch.hypot({0}, {1} + 0.1)",
             "torch.atan2({0}, {1}.abs() + 0.5)",
             "torch.rsub({0}, {1})",
+            "torch.logaddexp({0}, {1})",
+            "torch.xlogy({0}, {1}.abs() + 0.5)",
+            "torch.copysign({0}, {1} + 0.1)",
+            "torch.fmax({0}, {1})",
+            "torch.fmin({0}, {1})",
+            "({0}.abs() + 0.2) ** {1}.clamp(-2, 2)",
+            "torch.addcdiv({0}, {1}, {1}.square() + 1, value=0.5)",
+            "torch.fmod({0}, {1}.abs() + 0.5)",
+            "torch.remainder({0}, {1}.abs() + 0.5)",
+            "torch.floor_divide({0}, {1}.abs() + 0.5)",
         ]
     )
     g.emit(text.format(a, b))
@@ -185,6 +208,9 @@ def integer_unary(g: Generator) -> None:
 @op(3)
 def comparison(g: Generator) -> None:
     a = g.pick(lambda t: t.dtype != torch.bool)
+    if g.chance(0.1):
+        g.emit(f"torch.{g.choice(['isnan', 'isinf', 'isfinite', 'logical_not'])}({a})")
+        return
     symbol = g.choice(["<", "<=", ">", ">=", "==", "!="])
     if g.chance(0.5):
         g.emit(f"{a} {symbol} {g.choice([0, 0.3, 1, -2])}")
@@ -198,7 +224,14 @@ def logic(g: Generator) -> None:
     b = g.pick_like(a)
     g.emit(
         g.choice(
-            ["{0} & {1}", "{0} | {1}", "~{0}", "{0} ^ {1}", "torch.logical_and({0}, {1})"]
+            [
+                "{0} & {1}",
+                "{0} | {1}",
+                "~{0}",
+                "{0} ^ {1}",
+                "torch.logical_and({0}, {1})",
+                "torch.logical_xor({0}, {1})",
+            ]
         ).format(a, b)
     )
 

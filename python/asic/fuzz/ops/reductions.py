@@ -67,6 +67,10 @@ def spread(g: Generator) -> None:
             "torch.linalg.vector_norm({}, ord=1, dim=-1)",
             "F.normalize({}, dim=-1)",
             "{0} - {0}.mean(-1, keepdim=True)",
+            "torch.linalg.vector_norm({}, ord=3.0, dim=-1)",
+            "torch.linalg.vector_norm({}, ord=float('inf'), dim=-1)",
+            "{}.var()",
+            "torch.stack(torch.var_mean({}, -1))",
         ]
     )
     g.emit(text.format(x))
@@ -111,7 +115,12 @@ def extremum(g: Generator) -> None:
 def scan(g: Generator) -> None:
     x = g.pick(lambda t: _ranked(t) and t.dtype != torch.bool)
     dim = g.integer(-g[x].dim(), g[x].dim() - 1)
-    name = "cumsum"
+    name = g.choice(["cumsum", "cumsum", "cumsum", "logcumsumexp", "cummax", "cummin"])
+    if name == "logcumsumexp" and not g[x].is_floating_point():
+        raise NoFit
+    if name in ("cummax", "cummin"):
+        g.emit(f"{x}.{name}({dim})[0]")
+        return
     if g[x].is_floating_point() and g.chance(0.2):
         name = "cumprod"
         if g[x].shape[dim] > 6:
@@ -120,11 +129,27 @@ def scan(g: Generator) -> None:
 
 
 @op(1)
+def count(g: Generator) -> None:
+    x = g.pick(_ranked)
+    g.emit(f"torch.count_nonzero({x}, {g.integer(-g[x].dim(), g[x].dim() - 1)})")
+
+
+@op(1)
 def topk(g: Generator) -> None:
     x = g.pick(lambda t: _ranked(t) and t.is_floating_point() and t.shape[-1] >= 2)
     k = g.integer(1, g[x].shape[-1])
     if _has_ties(g, g[x], -1):
-        g.emit(g.choice([f"{x}.topk({k})[0]", f"{x}.sort()[0]"]))
+        g.emit(
+            g.choice(
+                [
+                    f"{x}.topk({k})[0]",
+                    f"{x}.topk({k}, largest=False)[0]",
+                    f"{x}.sort()[0]",
+                    f"{x}.kthvalue({k}, -1)[0]",
+                    f"{x}.median(-1)[0]",
+                ]
+            )
+        )
     elif g.chance(0.7):
         g.emit(f"{x}.topk({k})", 2)
     else:
