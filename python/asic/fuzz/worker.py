@@ -122,16 +122,18 @@ def _serve(pipe: Any, log: str) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     warnings.simplefilter("ignore")
-    import tqdm
+    import torch.hub
 
     from asic.fuzz import swift
     from asic.fuzz.draw import draw
     from asic.fuzz.judge import judge
 
     swift.install()
-    # torch.fx shows progress through tqdm, which makes a lock between processes: a named semaphore,
-    # which a process that is killed, or dies, leaves behind.
-    tqdm.tqdm.set_lock(threading.RLock())
+    # torch.fx shows progress through tqdm, where that is installed, which makes a lock between
+    # processes: a named semaphore, which a process that is killed, or dies, leaves behind.
+    hub: Any = torch.hub
+    if hasattr(hub.tqdm, "set_lock"):
+        hub.tqdm.set_lock(threading.RLock())
     while True:
         try:
             task = pipe.recv()

@@ -101,7 +101,7 @@ def conv_transpose(g: Generator) -> None:
 
 @op(9)
 def linear(g: Generator) -> None:
-    x = g.pick(lambda t: t.is_floating_point() and t.numel() > 0 and t.dim() >= 1)
+    x = g.pick(lambda t: t.is_floating_point() and t.dim() >= 1 and t.shape[-1] > 0)
     bias = ", bias=False" if g.chance(0.3) else ""
     g.emit(f"{g.layer(f'nn.Linear({g[x].shape[-1]}, {g.size()}{bias})')}({x})")
 

@@ -34,7 +34,7 @@ def reshape(g: Generator) -> None:
 
 @op(4)
 def flatten(g: Generator) -> None:
-    x = g.pick(lambda t: _any(t) and t.dim() >= 2)
+    x = g.pick(lambda t: t.dim() >= 2)
     start = g.integer(0, g[x].dim() - 2)
     g.emit(f"{x}.flatten({start}, {g.integer(start + 1, g[x].dim() - 1)})")
 
