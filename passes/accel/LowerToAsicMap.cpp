@@ -171,6 +171,18 @@ static TypedAttr neutralOf(linalg::GenericOp op) {
   return TypedAttr();
 }
 
+/// Whether `operand` is the only one that a loop of `op` indexes.
+static bool givesRange(linalg::GenericOp op, OpOperand &operand) {
+  AffineMap map = op.getMatchingIndexingMap(&operand);
+  return llvm::any_of(llvm::seq(op.getNumLoops()), [&](unsigned loop) {
+    return map.isFunctionOfDim(loop) &&
+           llvm::none_of(op->getOpOperands(), [&](OpOperand &other) {
+             return &other != &operand &&
+                    op.getMatchingIndexingMap(&other).isFunctionOfDim(loop);
+           });
+  });
+}
+
 LogicalResult TileLowering::lowerMap(linalg::GenericOp op) {
   Value output = op.getDpsInits()[0];
   Block *body = op.getBody();
@@ -200,13 +212,15 @@ LogicalResult TileLowering::lowerMap(linalg::GenericOp op) {
                           "inputs only, got one that reads a filled output");
   }
 
-  // Scalars are constants of the body, tensors that it does not read go away.
+  // Scalars are constants of the body, tensors that it does not read go away,
+  // unless only they say how often a loop runs (the sum of a number).
   SmallVector<Value> inputs;
   SmallVector<AffineMap> maps;
   SmallVector<BlockArgument> arguments;
   for (OpOperand *operand : op.getDpsInputOperands()) {
     BlockArgument argument = op.getMatchingBlockArgument(operand);
-    if (!isa<MemRefType>(operand->get().getType()) || argument.use_empty())
+    if (!isa<MemRefType>(operand->get().getType()) ||
+        (argument.use_empty() && !givesRange(op, *operand)))
       continue;
     inputs.push_back(operand->get());
     maps.push_back(op.getMatchingIndexingMap(operand));
