@@ -161,6 +161,10 @@ def _absorb(module: GraphModule, producer: Node, scale: torch.Tensor, shift: tor
     axis = 1 if producer.target in _TRANSPOSED else 0
     if weight.shape[axis] != scale.numel():  # grouped transposed convolution
         return False
+    if producer.meta["val"].dim() != weight.dim():
+        # A norm is along axis 1: no linear layer of sequences has its channels there, and no
+        # convolution of one image without a batch.
+        return False
     shape = [-1 if i == axis else 1 for i in range(weight.dim())]
     folded = (weight.double() * scale.reshape(shape)).to(weight.dtype)
     offset = shift if bias is None else bias.double() * scale + shift

@@ -52,6 +52,39 @@ def _where(condition: Tensor, x: Tensor, y: Tensor) -> Any:
     return torch.broadcast_tensors(condition, x)[1].clone()  # type: ignore[no-untyped-call]
 
 
+def _alike(op: Any) -> Callable[..., Any]:
+    """Decomposition of an `op` of two operands that torch-mlir lowers for one shape alone."""
+
+    def broadcast(x: Tensor, y: Tensor) -> Any:
+        if x.shape == y.shape:
+            return NotImplemented
+        return op(*torch.broadcast_tensors(x, y))  # type: ignore[no-untyped-call]
+
+    return broadcast
+
+
+def _convolution(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: list[int],
+    padding: list[int],
+    dilation: list[int],
+    transposed: bool,
+    output_padding: list[int],
+    groups: int,
+) -> Any:
+    """Groups of volumes one by one; torch-mlir has those of images only."""
+    if groups == 1 or weight.dim() != 5:
+        return NotImplemented
+    biases = (None,) * groups if bias is None else bias.chunk(groups)
+    parts = [
+        aten.convolution.default(*part, stride, padding, dilation, transposed, output_padding, 1)
+        for part in zip(x.chunk(groups, 1), weight.chunk(groups), biases, strict=True)
+    ]
+    return torch.cat(parts, 1)
+
+
 def _leaky_relu(x: Tensor, negative_slope: float = 0.01) -> Tensor:
     return torch.where(x > 0, x, x * negative_slope)
 
@@ -71,6 +104,9 @@ def rewrites() -> dict[Any, Callable[..., Any]]:
     averages = {aten.avg_pool1d.default: 1, aten.avg_pool2d.default: 2, aten.avg_pool3d.default: 3}
     return {
         aten.constant_pad_nd.default: _pad,
+        aten.convolution.default: _convolution,
+        aten.fmax.default: _alike(aten.fmax.default),
+        aten.fmin.default: _alike(aten.fmin.default),
         aten.leaky_relu.default: _leaky_relu,
         aten.where.self: _where,
         **{op: _batched(op, rank) for op, rank in pools.items()},
