@@ -11,7 +11,7 @@ import torch
 from torch.fx import Node
 
 from asic.frontend.composites import packet_name
-from asic.frontend.padding.masker import Fill, Masker, is_tensor, shape_of
+from asic.frontend.padding.masker import Fill, Masker, is_dynamic, is_tensor, shape_of
 from asic.frontend.padding.support import (
     APART,
     VIEWS,
@@ -103,6 +103,40 @@ def product(masker: Masker, node: Node, *factors: tuple[Node, int]) -> None:
                 break
     for factor, along in dims.items():
         masker.masked(node, factor, along, 0)
+
+
+def einsum(masker: Masker, node: Node) -> None:
+    """Labels that the result does not have are summed over: zeros behind all of them."""
+    equation, tensors = argument(node, "equation"), argument(node, "tensors")
+    if "." in equation:
+        raise masker.refuse(node, "with an ellipsis", "name every dimension in the equation")
+    inputs, arrow, output = equation.replace(" ", "").partition("->")
+    if not arrow:
+        output = "".join(label for label in inputs if inputs.count(label) == 1)
+    dims: dict[Node, list[int]] = {}
+    for tensor, labels in zip(tensors, inputs.split(","), strict=True):
+        twice = [d for d, label in enumerate(labels) if labels.count(label) > 1]
+        expect_static(masker, node, tensor, twice)
+        summed = [d for d, label in enumerate(labels) if label not in output]
+        dims.setdefault(tensor, []).extend(summed)
+    for tensor, summed in dims.items():
+        masker.masked(node, tensor, sorted(set(summed)), 0)
+    masker.set(node)
+
+
+def cosine(masker: Masker, node: Node) -> None:
+    """Zeros add nothing to a product or a length."""
+    tensors = operands(node, 0, 2)
+    rank = max(tensor.meta["val"].dim() for tensor in tensors)
+    # Counted from the end, as shorter shapes have ones in front.
+    dim = argument(node, "dim") % rank - rank
+    sizes = [shape_of(t)[dim] if t.meta["val"].dim() >= -dim else 1 for t in tensors]
+    if sizes[0] != sizes[1] and any(is_dynamic(size) for size in sizes):
+        # The one that is repeated has a length that counts the repetitions.
+        raise masker.refuse(node, f"over {sizes[0]} and {sizes[1]} places", APART)
+    for tensor in dict.fromkeys(tensors):
+        masker.masked(node, tensor, [tensor.meta["val"].dim() + dim], 0)
+    masker.set(node)
 
 
 def linear(masker: Masker, node: Node) -> None:

@@ -99,7 +99,8 @@ class Masker:
 
     def fill(self, node: Node, dim: int) -> Fill:
         """What is known of the padding along `dim`; no padding counts as zeros."""
-        return self.fills.get(node, {}).get(dim, Fill.ZERO)
+        unknown = Fill.ANY if dim in self.padded(node) else Fill.ZERO
+        return self.fills.get(node, {}).get(dim, unknown)
 
     def set(self, node: Node, level: Fill | Callable[[int], Fill] = Fill.ANY) -> None:
         """Notes what the padding of a result is, by dimension or for all."""

@@ -42,8 +42,7 @@ def reduction(neutral: float | Callable[[torch.dtype], float]) -> Rule:
 def mean(masker: Masker, node: Node) -> None:
     """A sum over the true number of elements."""
     source = source_of(node)
-    shape = shape_of(source)
-    dims = dims_of(node, len(shape))
+    dims = dims_of(node, len(shape_of(source)))
     if not set(dims) & set(masker.padded(source)):
         masker.set(node)
         return
@@ -52,10 +51,7 @@ def mean(masker: Masker, node: Node) -> None:
     names = {a.name for a in node.target._schema.arguments}  # type: ignore[union-attr]
     keep = bool(argument(node, "keepdim")) if "keepdim" in names else False
     masked = masker.masked(node, source, dims, 0)
-    count = sympy.Mul(*(shape[d] for d in dims))
-    total = masker.call(node, aten.sum.dim_IntList, masked, dims, keep)
-    size = masker.input(Hidden("size", str(count)))
-    replace(masker, node, masker.call(node, aten.div.Tensor, total, size))
+    replace(masker, node, _average(masker, node, masked, _count(source, dims), dims, keep))
 
 
 def average_all(masker: Masker, node: Node) -> None:
@@ -69,10 +65,49 @@ def average_all(masker: Masker, node: Node) -> None:
     if any(s != 1 for s in size):
         raise masker.refuse(node, f"to {list(size)}", "pool to one element")
     masked = masker.masked(node, source, dims, 0)
-    count = sympy.Mul(*(shape_of(source)[d] for d in dims))
-    total = masker.call(node, aten.sum.dim_IntList, masked, dims, True)
-    size_input = masker.input(Hidden("size", str(count)))
-    replace(masker, node, masker.call(node, aten.div.Tensor, total, size_input))
+    replace(masker, node, _average(masker, node, masked, _count(source, dims), dims, True))
+
+
+def variance(masker: Masker, node: Node) -> None:
+    """The mean square, over the true number of elements, of what is left without the mean."""
+    source = source_of(node)
+    dims = dims_of(node, len(shape_of(source)))
+    if not set(dims) & set(masker.padded(source)):
+        masker.set(node)
+        return
+    names = {a.name for a in node.target._schema.arguments}  # type: ignore[union-attr]
+    correction = argument(node, "correction" if "correction" in names else "unbiased")
+    if correction not in (None, 0, 1):
+        raise masker.refuse(node, f"with correction {correction}", "use correction 0 or 1")
+    keep = bool(argument(node, "keepdim")) if "keepdim" in names else False
+    count = _count(source, dims)
+    masked = masker.masked(node, source, dims, 0)
+    average = _average(masker, node, masked, count, dims, True)
+    rest = masker.call(node, aten.sub.Tensor, masked, average)
+    rest.meta["val"] = source.meta["val"]
+    masker.set(rest)
+    rest = masker.masked(node, rest, dims, 0)
+    squares = masker.call(node, aten.mul.Tensor, rest, rest)
+    # One less unless told otherwise.
+    count -= 1 if correction is None else int(correction)
+    result = _average(masker, node, squares, count, dims, keep)
+    if packet_name(node.target) == "aten.std":
+        result = masker.call(node, aten.sqrt.default, result)
+    replace(masker, node, result)
+
+
+def _count(source: Node, dims: list[int]) -> sympy.Expr:
+    """The true number of elements along `dims`."""
+    return sympy.Mul(*(shape_of(source)[d] for d in dims))
+
+
+def _average(
+    masker: Masker, node: Node, masked: Node, count: sympy.Expr, dims: list[int], keep: bool
+) -> Node:
+    """A sum over `dims`, divided by `count` of the call; in front of `node`."""
+    total = masker.call(node, aten.sum.dim_IntList, masked, dims, keep)
+    size = masker.input(Hidden("size", str(count)))
+    return masker.call(node, aten.div.Tensor, total, size)
 
 
 def softmax(masker: Masker, node: Node) -> None:

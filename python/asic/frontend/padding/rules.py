@@ -17,6 +17,8 @@ from asic.frontend.padding.layers import (
     average_pool,
     contraction,
     convolution,
+    cosine,
+    einsum,
     linear,
     look_up,
     max_pool,
@@ -27,7 +29,14 @@ from asic.frontend.padding.layers import (
     recurrence,
 )
 from asic.frontend.padding.masker import Fill, Masker, is_size, is_tensor, shape_of
-from asic.frontend.padding.reductions import average_all, mean, reduction, running, softmax
+from asic.frontend.padding.reductions import (
+    average_all,
+    mean,
+    reduction,
+    running,
+    softmax,
+    variance,
+)
 from asic.frontend.padding.support import APART, highest, lowest, source_of
 from asic.frontend.padding.views import (
     concatenate,
@@ -37,6 +46,7 @@ from asic.frontend.padding.views import (
     select,
     slice_,
     split,
+    stack,
 )
 from asic.frontend.schema import UnknownForm, argument
 from asic.sizes import Hidden
@@ -190,6 +200,7 @@ def _table() -> dict[str, Rule]:
     add(select, "select")
     add(slice_, "slice narrow")
     add(concatenate, "cat concat")
+    add(stack, "stack")
     add(split, "split split_with_sizes chunk unbind")
     add(create, "full zeros ones empty new_zeros new_ones new_full new_empty")
     add(create, "zeros_like ones_like full_like empty_like")
@@ -200,6 +211,7 @@ def _table() -> dict[str, Rule]:
     add(reduction(highest), "amin argmin min")
     add(reduction(-math.inf), "logsumexp")
     add(mean, "mean")
+    add(variance, "var std")
     add(average_all, "adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d")
     add(softmax, "softmax _softmax log_softmax _log_softmax")
     add(running, "cumsum cumprod tril triu")
@@ -208,6 +220,8 @@ def _table() -> dict[str, Rule]:
     add(per_sample, "upsample_nearest2d upsample_bilinear2d grid_sampler grid_sampler_2d")
     add(per_channel, "batch_norm _native_batch_norm_legit_no_training prelu _prelu_kernel")
     add(contraction, "matmul mm bmm mv addmm baddbmm")
+    add(einsum, "einsum")
+    add(cosine, "cosine_similarity")
     add(linear, "linear")
     add(convolution, "conv1d conv2d conv3d convolution conv_transpose1d conv_transpose2d")
     add(max_pool, "max_pool1d max_pool2d max_pool3d max_pool2d_with_indices")
@@ -215,7 +229,7 @@ def _table() -> dict[str, Rule]:
     add(pad, "pad constant_pad_nd")
     add(look_up, "embedding gather index_select index")
     add(recurrence, "lstm gru rnn_tanh rnn_relu")
-    add(along_static(), "sort topk var std glu")
+    add(along_static(), "sort topk glu")
     add(along_static("dims"), "flip roll")
     add(pointwise, "clone contiguous to _to_copy dropout alias detach where type_as")
     # Elementwise operators that PyTorch does not tag so.

@@ -160,6 +160,13 @@ def concatenate(masker: Masker, node: Node) -> None:
     masker.set(node, lambda d: max(_expanded(masker, t, d) for t in tensors))
 
 
+def stack(masker: Masker, node: Node) -> None:
+    """Tensors side by side along a dimension of their own."""
+    tensors = argument(node, "tensors")
+    new = argument(node, "dim") % node.meta["val"].dim()
+    masker.set(node, lambda d: max(masker.fill(t, d - (d > new)) for t in tensors))
+
+
 def split(masker: Masker, node: Node) -> None:
     """Pieces along a static dimension."""
     source = source_of(node)
