@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
 import os
 import re
@@ -52,7 +53,6 @@ def check(shown: str, said: str) -> None:
 
 @pytest.mark.slow
 def test_the_blocks_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("onnxscript")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     scope: dict[str, Any] = {}
@@ -62,6 +62,8 @@ def test_the_blocks_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         if file:
             Path(file[1]).write_text(code)
         elif language == "python":
+            if importlib.util.find_spec("onnxscript") is None:
+                code = re.sub(r".*net\.onnx.*\n", "", code)
             said = run_python(code, scope)
         elif language == "sh":
             said = run_shell(code)
