@@ -48,7 +48,16 @@ static std::optional<unsigned> findExcess(const TileSpace &space,
     return batch.front()->outermost;
   if (m.size() + batch.size() > maxM)
     return m.front()->outermost;
-  if (k.size() > maxK)
+  // Sums keep their order, and the innermost reduction has no check of its own:
+  // a padded window without channels uses the outer two.
+  auto isPaddedWindow = [&](unsigned iterator) {
+    return space.pad &&
+           llvm::any_of(space.maps[0].getResults(), [&](AffineExpr expr) {
+             return !isa<AffineDimExpr>(expr) && expr.isFunctionOfDim(iterator);
+           });
+  };
+  if (k.size() > maxK ||
+      (k.size() == maxK && isPaddedWindow(k.back()->outermost)))
     return k.front()->outermost;
   return std::nullopt;
 }
