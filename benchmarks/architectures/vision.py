@@ -45,7 +45,6 @@ _ATTENTION: dict[str, tuple[str, Build]] = {
     "levit": ("timm", timm("levit_128s", img_size=64)),
     "mlp_mixer": ("timm", timm("mixer_s16_224", img_size=64)),
     "gmlp": ("timm", timm("gmlp_s16_224", img_size=64)),
-    "poolformer": ("timm", timm("poolformer_s12", layers=(1, 1, 2, 1))),
 }
 
 ARCHITECTURES = [
