@@ -37,9 +37,10 @@ def FoldImportPass : Pass<"asic-fold-import", "ModuleOp"> {
   let summary = "remove what importing a network leaves behind";
   let description = [{
     Refuses dynamic arguments by name. Erases `cf.assert`, folds scalars (f64 ones above all) into bodies,
-    makes fills of generics that yield a constant, drops unit dimensions that maps address with the
-    constant 0, expands small powers, `math.log1p` and `math.expm1` of f32, gives matrix products of
-    flattened batches their batch dimensions back, and runs the canonicalization
+    makes fills of generics that yield a constant, leaves nobody who reads a tensor without elements (a
+    sum over nothing is its init, a concatenation has no empty parts), drops unit dimensions that maps
+    address with the constant 0, expands small powers, `math.log1p` and `math.expm1` of f32, gives matrix
+    products of flattened batches their batch dimensions back, and runs the canonicalization
     patterns of linalg, tensor, arith and math.
   }];
   let dependentDialects = [

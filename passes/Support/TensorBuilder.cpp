@@ -97,6 +97,8 @@ Value TensorBuilder::reshape(Value input, ArrayRef<int64_t> shape) {
   if (from.getShape() == shape)
     return input;
   auto to = RankedTensorType::get(shape, from.getElementType());
+  if (isEmptyTensor(to))
+    return empty(shape, from.getElementType());
   if (std::optional<SmallVector<ReassociationIndices>> groups =
           getReassociationIndicesForReshape(from, to)) {
     if (from.getRank() > to.getRank())

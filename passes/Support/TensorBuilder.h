@@ -15,6 +15,12 @@ inline RankedTensorType tensorType(Value value) {
   return cast<RankedTensorType>(value.getType());
 }
 
+/// Whether `type` is a tensor without elements: a dimension of it is 0.
+inline bool isEmptyTensor(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  return tensor && llvm::is_contained(tensor.getShape(), 0);
+}
+
 /// Builds the scalar result of a generic from its block arguments.
 using BodyFn = function_ref<Value(ImplicitLocOpBuilder &, ValueRange)>;
 

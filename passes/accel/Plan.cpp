@@ -4,6 +4,7 @@
 #include "dialects/Asic/Asic.h"
 #include "passes/Passes.h"
 #include "passes/Support/Target.h"
+#include "passes/Support/TensorBuilder.h"
 #include "passes/accel/PlanSearch.h"
 #include "passes/accel/Tiles.h"
 
@@ -26,6 +27,7 @@ public:
   LogicalResult run();
 
 private:
+  LogicalResult checkElements();
   bool planAll(std::vector<Group> &groups);
   LogicalResult refuse(const Group &group, const Tiling &least);
   void annotate(const Group &group, int64_t number, const Tiling &tiling);
@@ -105,7 +107,23 @@ void Planner::annotate(const Group &group, int64_t number,
                               tiling.cycles, tiling.bytes, tiling.hold));
 }
 
+/// Nothing has no tiles.
+LogicalResult Planner::checkElements() {
+  WalkResult result = function.walk([](linalg::LinalgOp op) {
+    for (Value operand : op->getOperands())
+      if (isEmptyTensor(operand.getType())) {
+        op.emitOpError("expected tensors with elements, got ")
+            << operand.getType() << "; run asic-fold-import first";
+        return WalkResult::interrupt();
+      }
+    return WalkResult::advance();
+  });
+  return failure(result.wasInterrupted());
+}
+
 LogicalResult Planner::run() {
+  if (failed(checkElements()))
+    return failure();
   std::vector<Group> groups = formGroups(function, target, alone);
   while (!planAll(groups)) {
     if (refused)

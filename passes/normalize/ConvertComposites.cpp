@@ -177,6 +177,12 @@ struct ConvertCompositesPass
     }
     OpBuilder builder(call);
     TensorBuilder b(call.getLoc(), builder);
+    if (llvm::all_of(call.getResultTypes(), isEmptyTensor)) {
+      for (Value result : call.getResults())
+        result.replaceAllUsesWith(b.empty(tensorType(result).getShape(),
+                                          tensorType(result).getElementType()));
+      return call.erase();
+    }
     std::string reason = decomposition->second(composite, b);
     if (reason.empty())
       call.erase();

@@ -4,6 +4,7 @@
 #include "passes/Support/Constants.h"
 #include "passes/Support/TensorBuilder.h"
 #include "passes/normalize/ExpandMath.h"
+#include "passes/normalize/FoldEmpty.h"
 #include "passes/normalize/UnflattenBatch.h"
 
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
@@ -273,6 +274,7 @@ struct FoldImportPass : mlir::asic::impl::FoldImportPassBase<FoldImportPass> {
         .add<FoldScalarInputs, FoldUnitMapResults, RoundConstant, WidenConstant,
              NarrowComparison, ExpandPower, ExpandLog1p, ExpandExpM1>(context);
     populateConstantGenericPatterns(patterns);
+    populateFoldEmptyPatterns(patterns);
     populateExpandMathPatterns(patterns);
     populateUnflattenBatchPatterns(patterns);
     linalg::populateEraseUnusedOperandsAndResultsPatterns(patterns);

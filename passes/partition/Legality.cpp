@@ -91,6 +91,11 @@ Refusal Legality::checkTensor(Type type) const {
                          "or compile one program per size",
                          toText(type))
         .str();
+  if (isEmptyTensor(tensor))
+    return llvm::formatv("expected a tensor with elements, got {0}; leave out "
+                         "what has none",
+                         toText(type))
+        .str();
   if (!getElementType(tensor.getElementType()))
     return llvm::formatv(
                "expected an element type of the machine, got {0}; cast the "

@@ -29,6 +29,7 @@ from asic.frontend.checks import check
 from asic.frontend.composites import CompositeImporter, without_composites
 from asic.frontend.control import unroll
 from asic.frontend.decompose import layers, recover_linear, relax_views, split_bins
+from asic.frontend.empties import drop_empties
 from asic.frontend.export import capture, decompose, export
 from asic.frontend.locations import Source, operator_of, source_of
 from asic.frontend.messages import error
@@ -231,6 +232,7 @@ def _to_linalg(program: ExportedProgram, root: str | None) -> Imported:
     table = {**get_decomposition_table(), **layers(), **arithmetic(), **movements(), **poolings()}
     program = decompose(program, without_composites(table))
     widen_unsigned(program)
+    drop_empties(program.graph_module)
     inputs, outputs = input_infos(program), output_infos(program)
     view, state = explicit(program, frozenset(i.name for i in (*inputs, *outputs)))
     hooks = WeightHooks(program, names, inline)

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch.fx import GraphModule, Node
 
+from asic.frontend.empties import is_empty
 from asic.quantization import observers
 from asic.quantization.config import Config
 from asic.quantization.ops import (
@@ -137,6 +138,9 @@ class _Plan:
         self.order = [n for n in self.order if n not in self.movement or self.needs_output(n)]
 
     def _visit(self, node: Node) -> None:
+        # Nothing has no range.
+        if is_empty(node) or any(is_empty(n) for n in node.all_input_nodes):
+            return
         if self._is_anchor(node):
             self._add(node)
         elif self._is_movement(node) and all(n in self._integer for n in self.data_inputs(node)):

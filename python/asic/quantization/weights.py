@@ -93,7 +93,7 @@ def _quantize(
     if isinstance(source, Node) and source.op == "get_attr":
         _check_data(str(source.target), attribute(module, str(source.target)))
     weight = constant(module, source)
-    if weight is None or not weight.is_floating_point() or weight.dim() < 2:
+    if weight is None or not weight.is_floating_point() or weight.dim() < 2 or not weight.numel():
         return ""
     if axis == 1 and weight.dim() != 2:
         return ""

@@ -17,3 +17,17 @@ func.func @row_larger_than_sram(%x: tensor<2x400000xi8>) -> tensor<2xi32> attrib
   } -> tensor<2xi32>
   return %y : tensor<2xi32>
 }
+
+// -----
+
+// Nothing has no tiles.
+func.func @tensor_without_elements(%x: tensor<0x4xf32>, %e: tensor<0x4xf32>) -> tensor<0x4xf32> attributes {asic.region = "accelerator"} {
+  // expected-error @below {{expected tensors with elements, got 'tensor<0x4xf32>'; run asic-fold-import first}}
+  %y = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+    ins(%x : tensor<0x4xf32>) outs(%e : tensor<0x4xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %s = arith.addf %a, %a : f32
+    linalg.yield %s : f32
+  } -> tensor<0x4xf32>
+  return %y : tensor<0x4xf32>
+}
