@@ -42,8 +42,8 @@ private:
   func::FuncOp function;
   const ::asic::TargetModel &target;
   OpBuilder builder;
-  /// Fills and broadcasts that may become part of the next operation on the
-  /// same buffer.
+  /// Fills, broadcasts and copies that may become part of the next operation on
+  /// the same buffer.
   DenseMap<Value, Operation *> pending;
 };
 

@@ -121,8 +121,8 @@ void TileLowering::emitMap(linalg::GenericOp op, ValueRange inputs,
   emitSplit(builder, op, space, init, body);
 }
 
-/// Adds the broadcast initial value to what the reduction gave, by the
-/// operation that combines the reduction.
+/// Adds the initial value, a tensor that may be repeated, to what the reduction
+/// gave, by the operation that combines the reduction.
 void TileLowering::addBroadcast(linalg::GenericOp op,
                                 linalg::GenericOp broadcast, Value output) {
   Operation *combine =
@@ -190,7 +190,7 @@ LogicalResult TileLowering::lowerMap(linalg::GenericOp op) {
   bool reduces = op.getNumReductionLoops() > 0;
   bool readsOutput = !accumulator.use_empty();
 
-  // Where a reduction starts; a broadcast is added behind it.
+  // Where a reduction starts; a tensor is added behind it.
   TypedAttr init;
   linalg::GenericOp broadcast;
   Operation *start = readsOutput ? takeInit(output) : nullptr;
@@ -203,9 +203,8 @@ LogicalResult TileLowering::lowerMap(linalg::GenericOp op) {
       broadcast = dyn_cast_or_null<linalg::GenericOp>(start);
       init = neutralOf(op);
       if (!broadcast || !init)
-        return op.emitOpError("expected a reduction that starts from a "
-                              "constant or a broadcast tensor; add the tensor "
-                              "afterwards");
+        return op.emitOpError("expected a reduction with an initial value and "
+                              "a neutral one, got one without");
     }
   } else if (start) {
     return op.emitOpError("expected an elementwise operation to read its "

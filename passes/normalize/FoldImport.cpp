@@ -162,6 +162,29 @@ struct WidenConstant : OpRewritePattern<linalg::GenericOp> {
   }
 };
 
+/// A sum that starts from a constant with one number everywhere starts from a
+/// fill, which takes no memory.
+struct FillSplatInits : OpInterfaceRewritePattern<linalg::LinalgOp> {
+  using OpInterfaceRewritePattern::OpInterfaceRewritePattern;
+
+  LogicalResult matchAndRewrite(linalg::LinalgOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!op.hasPureTensorSemantics() || isa<linalg::FillOp>(op))
+      return failure();
+    TensorBuilder b(op.getLoc(), rewriter);
+    for (OpOperand &init : op.getDpsInitsMutable()) {
+      std::optional<TypedAttr> scalar = matchFill(init.get());
+      if (!scalar || !getConstant(init.get()) ||
+          !op.payloadUsesValueFromOperand(&init))
+        continue;
+      Value fill = b.fill(tensorType(init.get()).getShape(), *scalar);
+      rewriter.modifyOpInPlace(op, [&] { init.set(fill); });
+      return success();
+    }
+    return failure();
+  }
+};
+
 /// A comparison with a scalar is one in the tensor's type, as in PyTorch.
 struct NarrowComparison : OpRewritePattern<arith::CmpFOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -270,9 +293,9 @@ struct FoldImportPass : mlir::asic::impl::FoldImportPassBase<FoldImportPass> {
 
     MLIRContext *context = &getContext();
     RewritePatternSet patterns(context);
-    patterns
-        .add<FoldScalarInputs, FoldUnitMapResults, RoundConstant, WidenConstant,
-             NarrowComparison, ExpandPower, ExpandLog1p, ExpandExpM1>(context);
+    patterns.add<FoldScalarInputs, FoldUnitMapResults, RoundConstant,
+                 WidenConstant, FillSplatInits, NarrowComparison, ExpandPower,
+                 ExpandLog1p, ExpandExpM1>(context);
     populateConstantGenericPatterns(patterns);
     populateFoldEmptyPatterns(patterns);
     populateExpandMathPatterns(patterns);

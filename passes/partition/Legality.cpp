@@ -203,8 +203,7 @@ Refusal Legality::checkIndexing(linalg::GenericOp op) const {
       .str();
 }
 
-/// A reduction ends in a step of the vector unit and starts from a constant or
-/// a tensor that is repeated.
+/// A reduction ends in a step of the vector unit.
 Refusal Legality::checkReduction(linalg::GenericOp op) const {
   if (op.getNumReductionLoops() == 0)
     return std::nullopt;
@@ -218,12 +217,7 @@ Refusal Legality::checkReduction(linalg::GenericOp op) const {
       !sum.hasOneUse() || *sum.getUsers().begin() != step)
     return "expected a reduction by add, mul, min, max, and or or; compute the "
            "rest before it";
-  Value init = op.getDpsInits().front();
-  auto repeat = init.getDefiningOp<linalg::GenericOp>();
-  if (matchFill(init) || (repeat && isDataMovement(repeat)))
-    return std::nullopt;
-  return "expected a reduction that starts from a constant or a repeated "
-         "tensor; add the tensor afterwards";
+  return std::nullopt;
 }
 
 Refusal Legality::checkGeneric(linalg::GenericOp op) const {
