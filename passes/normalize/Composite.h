@@ -36,6 +36,10 @@ public:
   std::optional<double> number(StringRef name) const;
   std::optional<bool> boolean(StringRef name) const;
 
+  /// The scalar argument `name` as an element of `type`, integers with all
+  /// their digits; null when it was not given.
+  TypedAttr scalar(StringRef name, Type type) const;
+
   /// The argument `dim` of an op on `tensor`, counted from the front; 0 for a
   /// tensor without dimensions. None when it was not given.
   std::optional<int64_t> dimOf(Value tensor) const;

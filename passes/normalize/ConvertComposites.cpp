@@ -75,6 +75,19 @@ std::optional<bool> Composite::boolean(StringRef name) const {
   return std::nullopt;
 }
 
+TypedAttr Composite::scalar(StringRef name, Type type) const {
+  OpBuilder b(type.getContext());
+  std::optional<int64_t> integer = this->integer(name);
+  if (std::optional<bool> flag = boolean(name))
+    integer = *flag;
+  std::optional<double> number = this->number(name);
+  if (isa<FloatType>(type) && (integer || number))
+    return b.getFloatAttr(type, integer ? double(*integer) : *number);
+  if (integer || number)
+    return b.getIntegerAttr(type, integer ? *integer : int64_t(*number));
+  return {};
+}
+
 std::optional<int64_t> Composite::dimOf(Value tensor) const {
   std::optional<int64_t> dim = integer("dim");
   if (!dim || !tensor)

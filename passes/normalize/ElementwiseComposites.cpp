@@ -15,21 +15,6 @@ namespace {
 using ScalarFn = function_ref<Value(ImplicitLocOpBuilder &, Value x, Value y)>;
 } // namespace
 
-/// The argument `name`, a scalar, as an attribute of `type`; null for none.
-static TypedAttr scalarOf(Composite &composite, OpBuilder &b, StringRef name,
-                          Type type) {
-  std::optional<double> number = composite.number(name);
-  if (std::optional<bool> flag = composite.boolean(name))
-    number = double(*flag);
-  if (!number)
-    return {};
-  if (isa<FloatType>(type))
-    return b.getFloatAttr(type, *number);
-  if (std::optional<int64_t> integer = composite.integer(name))
-    return b.getIntegerAttr(type, *integer);
-  return b.getIntegerAttr(type, int64_t(*number));
-}
-
 /// `function` of the first tensor and of each of `others` in turn, which are
 /// tensors or scalars of the result's type; absent ones are skipped.
 static std::string apply(Composite &composite, TensorBuilder &b,
@@ -64,7 +49,7 @@ static std::string apply(Composite &composite, TensorBuilder &b,
       Value other;
       if (composite.operand(name))
         other = convertScalar(b, args[next++], compute, isUnsigned);
-      else if (TypedAttr scalar = scalarOf(composite, b, name, compute))
+      else if (TypedAttr scalar = composite.scalar(name, compute))
         other = arith::ConstantOp::create(b, scalar);
       if (other)
         value = function(b, value, other);

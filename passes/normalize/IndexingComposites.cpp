@@ -89,17 +89,11 @@ static Value emitUpdates(TensorBuilder &b, const Updates &updates,
       .results.front();
 }
 
-/// The scalar argument `name` as an element of `type`.
+/// The scalar argument `name` as an element of `type`, null for none.
 static Value scalarArgument(Composite &composite, TensorBuilder &b,
                             StringRef name, Type type) {
-  if (auto floats = dyn_cast<FloatType>(type)) {
-    std::optional<double> number = composite.number(name);
-    return number ? b.floatConstant(floats, *number) : Value();
-  }
-  if (std::optional<bool> flag = composite.boolean(name))
-    return b.intConstant(type, *flag);
-  std::optional<double> number = composite.number(name);
-  return number ? b.intConstant(type, int64_t(*number)) : Value();
+  TypedAttr scalar = composite.scalar(name, type);
+  return scalar ? arith::ConstantOp::create(b, scalar).getResult() : Value();
 }
 
 //===----------------------------------------------------------------------===//
