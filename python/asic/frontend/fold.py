@@ -92,22 +92,6 @@ def drop_assertions(module: GraphModule) -> None:
             module.graph.erase_node(node)
 
 
-def fold_empty(module: GraphModule) -> None:
-    """A tensor without elements is known, whatever computes it.
-
-    torch-mlir divides by extents, also by those that are 0.
-    """
-    for node in list(module.graph.nodes):
-        value = node.meta.get("val")
-        if node.op != "call_function" or not isinstance(value, torch.Tensor) or mutates(node):
-            continue
-        if not all(isinstance(extent, int) for extent in value.shape) or value.numel():
-            continue
-        empty = add_constant(module, "empty", torch.zeros(value.shape, dtype=value.dtype), node)
-        node.replace_all_uses_with(empty)
-    module.graph.eliminate_dead_code()
-
-
 def fold_batch_norm(module: GraphModule) -> None:
     """Removes every inference batch norm whose statistics are constant."""
     for node in list(module.graph.nodes):

@@ -175,7 +175,6 @@ def normalize(
         recover_linear(module)
         relax_views(module)
         split_bins(module)
-        fold.fold_empty(module)
         fold.fold_constants(module)
         integer_biases(module)
         if rewrite is not None:
