@@ -34,6 +34,22 @@ class Model(torch.nn.Module):
         return self.function(*args)
 
 
+SHIFTS: dict[str, Callable[[Tensor], Tensor]] = {
+    "left": lambda x: x << 2,
+    "right": lambda x: x >> 2,
+    "functions": lambda x: torch.bitwise_left_shift(torch.bitwise_right_shift(x, 1), 3),
+    "beyond": lambda x: (x << 8 * x.element_size()) + (x >> 8 * x.element_size()),
+}
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.uint8, torch.int16, torch.int32, torch.int64])
+@pytest.mark.parametrize("case", SHIFTS)
+def test_shifts_by_numbers(case: str, dtype: torch.dtype) -> None:
+    model = Model(SHIFTS[case])
+    x = torch.tensor([-128, -5, -1, 0, 1, 3, 77, 127]).to(dtype)
+    assert torch.equal(asic.compile(model, (x,), target="edge-tx1")(x), model(x))
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_numbers_keep_their_digits(case: str) -> None:
     model, x = Model(CASES[case]), torch.arange(12).reshape(4, 3)

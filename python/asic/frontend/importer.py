@@ -16,6 +16,7 @@ from torch_mlir.extras.fx_decomp_util import get_decomposition_table
 
 from asic.frontend import fold
 from asic.frontend.arithmetic import arithmetic
+from asic.frontend.bags import split_bags
 from asic.frontend.bias import integer_biases
 from asic.frontend.borders import (
     TensorInfo,
@@ -176,6 +177,7 @@ def normalize(
         relax_views(module)
         split_bins(module)
         fold.fold_constants(module)
+        split_bags(module)
         integer_biases(module)
         if rewrite is not None:
             rewrite(module)
