@@ -8,7 +8,7 @@ and one add; what depends on constants only is computed; assertions are dropped.
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch.fx import GraphModule, Node
@@ -30,6 +30,18 @@ _CONVS = frozenset(
     }
 )
 _TRANSPOSED = frozenset({aten.conv_transpose1d.default, aten.conv_transpose2d.input})
+#: Ops whose result may be one number everywhere, whatever the operand's elements are.
+_FILLS = frozenset(
+    {
+        aten.full_like.default,
+        aten.new_full.default,
+        aten.new_ones.default,
+        aten.new_zeros.default,
+        aten.ones_like.default,
+        aten.pad.default,
+        aten.zeros_like.default,
+    }
+)
 _KEEP = ("quantized_decomposed::dequantize", "torchao::dequantize", "asic::")
 
 
@@ -212,6 +224,8 @@ def fold_constants(module: GraphModule, limit: int = FOLD_LIMIT) -> None:
     for node in list(module.graph.nodes):
         if node.op != "call_function" or not isinstance(values.get(node), torch.Tensor):
             continue
+        if node.target in _FILLS and not all(source in values for source in node.all_input_nodes):
+            continue  # One number everywhere, which takes no memory.
         if node.users and not all(user in values for user in node.users):
             value = stored.setdefault(_content(values[node]), values[node].clone())
             new = add_constant(module, f"{node.name}_folded", value, node)
@@ -226,6 +240,33 @@ def _content(tensor: torch.Tensor) -> Any:
     return tuple(tensor.shape), tensor.dtype, hashlib.sha256(data.tobytes()).digest()
 
 
+def _filled(node: Node, limit: int) -> torch.Tensor | None:
+    """Value of one of `_FILLS`, None when its shape or its number is not known."""
+    made = node.meta.get("val")
+    if not isinstance(made, torch.Tensor) or not all(isinstance(e, int) for e in made.shape):
+        return None
+    name = str(node.target)
+    number: Any = float("ones" in name)
+    if node.target is aten.pad.default:
+        number = _padding_alone(node)
+    elif "full" in name:
+        number = node.args[-1]
+    if not isinstance(number, (int, float)) or made.numel() > limit:
+        return None
+    return torch.full(made.shape, number, dtype=made.dtype)
+
+
+def _padding_alone(node: Node) -> Any:
+    """What a padding pads with whose cuts leave nothing of the tensor, None for other ones."""
+    source, pad, *options = cast("list[Any]", node.args)
+    left = list(source.meta["val"].shape)
+    for position in range(0, len(pad), 2):
+        left[-1 - position // 2] += min(0, pad[position]) + min(0, pad[position + 1])
+    if 0 not in left or options[:1] not in ([], ["constant"]):
+        return None
+    return (options[1] if len(options) > 1 else 0) or 0
+
+
 def evaluate(node: Node, values: dict[Node, Any], limit: int) -> Any:
     """Value of a call whose inputs are all known, None when it is not to be folded."""
     target = node.target
@@ -236,6 +277,8 @@ def evaluate(node: Node, values: dict[Node, Any], limit: int) -> Any:
             return None
     elif target is not __import__("operator").getitem:
         return None
+    if target in _FILLS and (filled := _filled(node, limit)) is not None:
+        return filled
     if not all(source in values for source in node.all_input_nodes):
         return None
     if not node.all_input_nodes and _elements(node) > limit:
