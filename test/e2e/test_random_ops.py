@@ -129,7 +129,9 @@ def check(model: nn.Module, inputs: tuple[Tensor, ...], target: asic.Target) -> 
     for step in compiled.steps:
         machine = compiled.machines[step.function]
         machine.run([inputs[i].numpy() for i in step.inputs], check=True)
-    assert compiled.report().to_dict()["cycles"] == compiled.profile(*inputs).cycles
+    # A view alone leaves nothing to run and no clock to read.
+    if compiled.machines:
+        assert compiled.report().to_dict()["cycles"] == compiled.profile(*inputs).cycles
 
 
 CLAMP = st.sampled_from(["none", "relu", "relu6"])
