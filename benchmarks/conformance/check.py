@@ -50,7 +50,7 @@ class Outcome:
 
 
 def run(case: Case, dtype: torch.dtype, targets: Iterable[str]) -> list[Outcome]:
-    """One outcome for each target, in this process."""
+    """One outcome for each target, in this process; none where PyTorch lacks the op for `dtype`."""
     targets = tuple(targets)
     key = (case.name, str(dtype).removeprefix("torch."))
     inputs = case.make_inputs(dtype)

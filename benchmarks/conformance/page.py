@@ -18,7 +18,7 @@ one op that was compiled and run. Do not edit.
 
 **A**: all of it on the accelerator. **H**: compiled, and some of it runs on the host; the report of the compilation says
 what and why. **–**: refused, with a message. On `cpu` all of it runs on the host. An element type that a line does not name was not
-tried.
+tried, or PyTorch itself does not have the op for it.
 
 The number behind a letter is the largest error in units in the last place (ULP) of the element type; none means equal bit
 for bit. An element is compared with eager PyTorch, and with eager PyTorch in float64, whichever is nearer: PyTorch's
