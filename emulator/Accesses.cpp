@@ -19,31 +19,44 @@ static void add(Accesses &accesses, Footprint footprint, bool isWrite,
     accesses.push_back({std::move(footprint), isWrite, type, operand});
 }
 
-/// One side of a copy or fill.
-static void addBlock(Accesses &accesses, const Instruction &instruction,
-                     Space space, int64_t address, int64_t run, unsigned n0,
-                     unsigned s0, bool isWrite, const char *operand) {
+/// One side of a copy or fill; the fields of its dimensions start at `n0` and
+/// `s0`.
+static Footprint block(const Instruction &instruction, Space space,
+                       int64_t address, int64_t run, unsigned n0, unsigned s0) {
   Footprint footprint(space, address, run);
   for (unsigned d = 0; d < 4; ++d)
     footprint.addDim(instruction.get(n0 + d), instruction.get(s0 + d));
-  add(accesses, std::move(footprint), isWrite, ElementType::None, operand);
+  return footprint;
+}
+
+/// What a copy moves at index 0.
+static Footprint copySource(const Instruction &copy) {
+  return block(copy, Space(copy.get(Copy_src_space)), copy.get(Copy_src_addr),
+               copy.get(Copy_run_bytes), Copy_n0, Copy_src_s0);
+}
+static Footprint copyTarget(const Instruction &copy) {
+  return block(copy, Space(copy.get(Copy_dst_space)), copy.get(Copy_dst_addr),
+               copy.get(Copy_run_bytes), Copy_n0, Copy_dst_s0);
 }
 
 static void copyAccesses(const Instruction &copy, Accesses &accesses) {
-  int64_t run = copy.get(Copy_run_bytes);
-  addBlock(accesses, copy, Space(copy.get(Copy_src_space)),
-           copy.get(Copy_src_addr), run, Copy_n0, Copy_src_s0,
-           /*isWrite=*/false, "src");
-  addBlock(accesses, copy, Space(copy.get(Copy_dst_space)),
-           copy.get(Copy_dst_addr), run, Copy_n0, Copy_dst_s0,
-           /*isWrite=*/true, "dst");
+  Footprint src = copySource(copy), dst = copyTarget(copy);
+  if (readsIndex(copy)) {
+    src.addDim(copy.get(Copy_index_n), copy.get(Copy_index_src_s));
+    dst.addDim(copy.get(Copy_index_n), copy.get(Copy_index_dst_s));
+    add(accesses, Footprint(Space::Sram, copy.get(Copy_index_addr), 4),
+        /*isWrite=*/false, ElementType::I32, "index");
+  }
+  add(accesses, std::move(src), /*isWrite=*/false, ElementType::None, "src");
+  add(accesses, std::move(dst), /*isWrite=*/true, ElementType::None, "dst");
 }
 
 static void fillAccesses(const Instruction &fill, Accesses &accesses) {
-  int64_t run = fill.get(Fill_run) * fill.get(Fill_elem_bytes);
-  addBlock(accesses, fill, Space(fill.get(Fill_dst_space)),
-           fill.get(Fill_dst_addr), run, Fill_n0, Fill_dst_s0,
-           /*isWrite=*/true, "dst");
+  add(accesses,
+      block(fill, Space(fill.get(Fill_dst_space)), fill.get(Fill_dst_addr),
+            fill.get(Fill_run) * fill.get(Fill_elem_bytes), Fill_n0,
+            Fill_dst_s0),
+      /*isWrite=*/true, ElementType::None, "dst");
 }
 
 /// Offsets i * iStride + j * jStride of the pairs whose coordinate
@@ -231,6 +244,9 @@ static std::optional<Fault> checkContract(const Instruction &inst) {
 
 static std::optional<Fault> checkAlignment(const Instruction &inst) {
   switch (inst.opcode) {
+  case Opcode::Copy:
+    return readsIndex(inst) ? checkAligned(inst, Copy_index_addr, 4)
+                            : std::nullopt;
   case Opcode::Fill:
     return checkOperand(inst, Fill_dst_addr,
                         {{Fill_n0, Fill_dst_s0},
@@ -298,6 +314,16 @@ static bool isInPlace(const Instruction &map, unsigned stream) {
   return true;
 }
 
+/// True when some byte is written twice. Of a copy one index is executed, so
+/// the bytes of different indices may be the same.
+static bool writesTwice(const Instruction &instruction, const Access &write) {
+  if (!readsIndex(instruction))
+    return write.bytes.overlapsItself();
+  Footprint dst = copyTarget(instruction);
+  dst.finish();
+  return dst.overlapsItself();
+}
+
 /// E09: no byte is written twice, and none is read that is written, unless in
 /// place.
 static std::optional<Fault> checkOverlap(const Instruction &instruction,
@@ -305,7 +331,7 @@ static std::optional<Fault> checkOverlap(const Instruction &instruction,
   for (const Access &write : accesses) {
     if (!write.isWrite)
       continue;
-    if (write.bytes.overlapsItself())
+    if (writesTwice(instruction, write))
       return overlapFault(write, std::string("expected operand ") +
                                      write.operand +
                                      " to write every byte at most once");

@@ -240,11 +240,11 @@ private:
     return shadow ? shadow->record(pc, accesses) : std::nullopt;
   }
 
-  std::optional<Fault> body(size_t pc) {
+  std::optional<Fault> body(const isa::Instruction &instruction) {
     auto poll = [this] { return interrupted(); };
     Context context{memory, machine.program.lanes,
                     unsigned(machine.target.vpu.lanes), options.check, poll};
-    return runBody(stream[pc], context);
+    return runBody(instruction, context);
   }
 
   static std::optional<Fault> at(size_t pc, std::optional<Fault> fault) {
@@ -270,7 +270,7 @@ private:
     for (size_t pc = 0; pc < stream.size(); ++pc) {
       if (pc % 256 == 255 && interrupted())
         return interruptedFault();
-      if (auto fault = body(pc))
+      if (auto fault = body(stream[pc]))
         return at(pc, fault);
     }
     return std::nullopt;
@@ -364,13 +364,17 @@ private:
 
   std::optional<Fault> issue(size_t pc) {
     if (options.mode != Mode::Asynchronous)
-      return body(pc);
+      return body(stream[pc]);
     // An engine sees its own earlier writes.
     auto &queue = held[stream[pc].engine];
     while (!queue.empty())
       showFirst(queue);
-    HeldWrites writes{pc, currentOutputs(pc)};
-    if (auto fault = body(pc))
+    // Of an indexed copy only what its index selects is held back.
+    isa::Instruction instruction = stream[pc];
+    if (auto fault = applyIndex(instruction, memory))
+      return fault;
+    HeldWrites writes{pc, currentOutputs(instruction)};
+    if (auto fault = body(instruction))
       return fault;
     // What the body wrote is taken back until the instruction retires.
     for (HeldRun &run : writes.runs)
@@ -379,9 +383,9 @@ private:
     return std::nullopt;
   }
 
-  std::vector<HeldRun> currentOutputs(size_t pc) {
+  std::vector<HeldRun> currentOutputs(const isa::Instruction &instruction) {
     std::vector<HeldRun> runs;
-    for (const Access &access : accessesOf(stream[pc])) {
+    for (const Access &access : accessesOf(instruction)) {
       if (!access.isWrite)
         continue;
       uint8_t *base = memory.data(access.bytes.getSpace());

@@ -25,6 +25,7 @@ static Cost costOfCopy(const TargetModel &target, const Instruction &copy) {
     shape.srcStrides[d] = copy.get(Copy_src_s0 + d);
     shape.dstStrides[d] = copy.get(Copy_dst_s0 + d);
   }
+  shape.indexed = copy.get(Copy_index_n) != 0;
   return copyCost(target, shape);
 }
 

@@ -7,6 +7,9 @@
 
 using namespace asic;
 
+/// Bytes of the index of an indexed copy.
+static constexpr uint64_t kIndexBytes = 4;
+
 /// a * b, at most kCostLimit.
 static uint64_t mul(uint64_t a, uint64_t b) {
   unsigned __int128 product = static_cast<unsigned __int128>(a) * b;
@@ -163,6 +166,10 @@ Cost asic::copyCost(const TargetModel &target, const CopyShape &shape) {
   Rows rows = mergeRows(shape.runBytes, shape.counts, shape.srcStrides,
                         shape.dstStrides);
   finishTransfer(target, bytes, rows.count(), cost);
+  if (shape.indexed) {
+    cost.setup = add(cost.setup, target.sram.latency);
+    cost.sramBytes = add(cost.sramBytes, kIndexBytes);
+  }
   return cost;
 }
 

@@ -57,6 +57,8 @@ struct CopyShape {
   std::array<uint64_t, 4> counts = {1, 1, 1, 1}; ///< Innermost first.
   std::array<int64_t, 4> srcStrides{};           ///< Bytes.
   std::array<int64_t, 4> dstStrides{};           ///< Bytes.
+  /// Fetches an index first; the addresses are those of index 0.
+  bool indexed = false;
 };
 
 /// A `fill`: runs of `run` elements of `elemBytes`.

@@ -2,13 +2,44 @@
 
 #include "emulator/engines/Engines.h"
 
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/Endian.h"
+
 #include <cstring>
 
 using namespace asic;
 using namespace asic::emulator;
 using namespace asic::isa;
 
-MaybeFault asic::emulator::runCopy(const Instruction &copy, Context &context) {
+MaybeFault asic::emulator::applyIndex(Instruction &copy, const Memory &memory) {
+  if (!readsIndex(copy))
+    return std::nullopt;
+  int64_t at = copy.get(Copy_index_addr), bound = copy.get(Copy_index_n);
+  int64_t index =
+      llvm::support::endian::read32le(memory.data(Space::Sram) + at);
+  index = int32_t(index);
+  if (index < 0 || index >= bound) {
+    Fault fault(FaultKind::IndexOutOfRange, "expected an index from 0 to " +
+                                                llvm::itostr(bound - 1) +
+                                                ", got " + llvm::itostr(index));
+    fault.range = AddressRange{Space::Sram, at, at + 4};
+    return fault;
+  }
+  copy.set(Copy_src_addr,
+           copy.get(Copy_src_addr) + index * copy.get(Copy_index_src_s));
+  copy.set(Copy_dst_addr,
+           copy.get(Copy_dst_addr) + index * copy.get(Copy_index_dst_s));
+  for (FieldId field :
+       {Copy_index_addr, Copy_index_n, Copy_index_src_s, Copy_index_dst_s})
+    copy.set(field, 0);
+  return std::nullopt;
+}
+
+MaybeFault asic::emulator::runCopy(const Instruction &instruction,
+                                   Context &context) {
+  Instruction copy = instruction;
+  if (auto fault = applyIndex(copy, context.memory))
+    return fault;
   const uint8_t *src = context.memory.data(Space(copy.get(Copy_src_space))) +
                        copy.get(Copy_src_addr);
   uint8_t *dst = context.memory.data(Space(copy.get(Copy_dst_space))) +

@@ -32,6 +32,10 @@ struct Context {
 
 using MaybeFault = std::optional<Fault>;
 
+/// Reads the index of a copy that has one and makes of it the plain copy that
+/// it stands for in this run.
+MaybeFault applyIndex(isa::Instruction &copy, const Memory &memory);
+
 MaybeFault runCopy(const isa::Instruction &instruction, Context &context);
 MaybeFault runFill(const isa::Instruction &instruction, Context &context);
 MaybeFault runContract(const isa::Instruction &instruction, Context &context);

@@ -164,6 +164,9 @@ private:
   std::array<int64_t, maxFields> values = {};
 };
 
+/// True for a copy that moves something and reads an index to know what.
+bool readsIndex(const Instruction &instruction);
+
 /// The bytes of one instruction.
 using EncodedInstruction = std::array<uint8_t, instructionBytes>;
 

@@ -68,6 +68,13 @@ static Error verifyCopy(const Instruction &copy) {
     if (copy.get(field) > int64_t(Space::Sram))
       return fail(copy, "expected spaces dram (0) or sram (1), got " +
                             Twine(copy.get(field)));
+  if (copy.get(Copy_index_n))
+    return Error::success();
+  for (FieldId field : {Copy_index_addr, Copy_index_src_s, Copy_index_dst_s})
+    if (copy.get(field))
+      return fail(copy, "expected index_addr, index_src_s and index_dst_s to "
+                        "be zero without index_n, got " +
+                            Twine(copy.get(field)));
   return Error::success();
 }
 
@@ -191,6 +198,10 @@ static Error verifyPoints(const Instruction &instruction,
 static Error verifyIndexSpace(const Instruction &instruction) {
   switch (instruction.opcode) {
   case Opcode::Copy:
+    // What any index may move is one space.
+    if (instruction.get(Copy_index_n))
+      return verifyPoints(instruction, {Copy_run_bytes, Copy_n0, Copy_n1,
+                                        Copy_n2, Copy_n3, Copy_index_n});
     return verifyPoints(instruction,
                         {Copy_run_bytes, Copy_n0, Copy_n1, Copy_n2, Copy_n3});
   case Opcode::Fill:
@@ -208,6 +219,15 @@ static Error verifyIndexSpace(const Instruction &instruction) {
     break;
   }
   return Error::success();
+}
+
+bool asic::isa::readsIndex(const Instruction &instruction) {
+  if (instruction.opcode != Opcode::Copy || !instruction.get(Copy_index_n))
+    return false;
+  for (FieldId count : {Copy_run_bytes, Copy_n0, Copy_n1, Copy_n2, Copy_n3})
+    if (!instruction.get(count))
+      return false;
+  return true;
 }
 
 Error asic::isa::verify(const Instruction &instruction) {

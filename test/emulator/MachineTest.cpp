@@ -80,6 +80,67 @@ TEST(Machine, MultipliesMatrices) {
     }
 }
 
+/// Rows of 64 bytes in DRAM and an index in SRAM: row `index` of 8 goes to row
+/// `index` of the output.
+static std::unique_ptr<Machine> rowMover(int32_t index, const char *fields) {
+  std::vector<uint8_t> image(512);
+  for (size_t i = 0; i < image.size(); ++i)
+    image[i] = uint8_t(i / 64 + 1);
+  return assembled(
+      "fill.dma0 post(0,1) dst_space=sram dst_addr=64 elem_bytes=4 value=" +
+          std::to_string(uint32_t(index)) +
+          " run=1 n0=1 n1=1 n2=1 n3=1\n"
+          "fill.dma1 post(1,1) dst_space=dram dst_addr=32768 elem_bytes=4 "
+          "run=1024 n0=1 n1=1 n2=1 n3=1\n"
+          "copy.dma2 wait(0,1) wait(1,1) src_space=dram dst_space=dram "
+          "dst_addr=32768 run_bytes=64 n0=1 n1=1 n2=1 n3=1 " +
+          std::string(fields) + "\nhalt.ctrl\n",
+      image);
+}
+
+TEST(Machine, CopiesTheRowThatAnIndexSelects) {
+  std::optional<uint64_t> cycles;
+  for (int32_t index : {0, 3, 7}) {
+    auto machine = rowMover(index, "index_addr=64 index_n=8 index_src_s=64 "
+                                   "index_dst_s=64");
+    for (Mode mode : kModes) {
+      RunOptions options;
+      options.mode = mode;
+      options.check = true;
+      RunResult result = machine->run({}, options);
+      ASSERT_FALSE(result.fault) << result.fault->toString();
+      const std::vector<uint8_t> &y = result.outputs[0].second.bytes;
+      for (int32_t i = 0; i < 4096; ++i)
+        ASSERT_EQ(y[size_t(i)], i / 64 == index ? index + 1 : 0) << i;
+      if (mode != Mode::Timed)
+        continue;
+      // The time is the predicted one, and no index changes it.
+      EXPECT_EQ(result.stats->cycles, machine->time().cycles);
+      EXPECT_EQ(result.stats->cycles, cycles.value_or(result.stats->cycles));
+      cycles = result.stats->cycles;
+    }
+  }
+  auto plain = rowMover(0, "");
+  EXPECT_EQ(*cycles, plain->time().cycles + plain->getTarget().sram.latency);
+}
+
+TEST(Machine, AnIndexOutsideIsAFaultOfTheRun) {
+  for (int32_t index : {-1, 8, INT32_MIN, INT32_MAX})
+    for (Mode mode : kModes) {
+      RunOptions options;
+      options.mode = mode;
+      RunResult result =
+          rowMover(index, "index_addr=64 index_n=8 index_src_s=64")
+              ->run({}, options);
+      ASSERT_TRUE(result.fault.has_value());
+      EXPECT_EQ(result.fault->kind, FaultKind::IndexOutOfRange);
+      EXPECT_EQ(*result.fault->pc, 2u);
+      EXPECT_EQ(result.fault->engine, isa::dma0 + 2);
+      EXPECT_EQ(result.fault->range->begin, 64);
+      EXPECT_EQ(result.fault->cycle.has_value(), mode != Mode::Functional);
+    }
+}
+
 TEST(Machine, RandomLaneProgramsRunCleanly) {
   // Every operation, on arbitrary bits, in strips that are not full.
   std::mt19937 random(2);

@@ -462,9 +462,15 @@ REDUCTIONS = {
 
 def run_copy(i: Inst, memory: Memory) -> None:
     src, dst = memory.bytes[SPACES[i["src_space"]]], memory.bytes[SPACES[i["dst_space"]]]
+    row = memory.load("sram", i["index_addr"], "i32") if i["index_n"] else 0
+    assert not i["index_n"] or 0 <= row < i["index_n"]
+    src_addr, dst_addr = (
+        i["src_addr"] + row * i["index_src_s"],
+        i["dst_addr"] + row * i["index_dst_s"],
+    )
     for p in itertools.product(*(range(i[f"n{d}"]) for d in range(4))):
-        a = i["src_addr"] + sum(p[d] * i[f"src_s{d}"] for d in range(4))
-        b = i["dst_addr"] + sum(p[d] * i[f"dst_s{d}"] for d in range(4))
+        a = src_addr + sum(p[d] * i[f"src_s{d}"] for d in range(4))
+        b = dst_addr + sum(p[d] * i[f"dst_s{d}"] for d in range(4))
         dst[b : b + i["run_bytes"]] = src[a : a + i["run_bytes"]]
 
 

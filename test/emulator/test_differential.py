@@ -88,6 +88,46 @@ def test_copy_runs_backwards():
     compare(body, [], random_image(np.random.default_rng(0)))
 
 
+@pytest.mark.parametrize("row", [0, 1, 4])
+@pytest.mark.parametrize(("src_stride", "dst_stride"), [(48, 0), (0, 48), (-40, 24), (5, -3)])
+def test_indexed_copy(row, src_stride, dst_stride):
+    """A row of the source, of the destination, of both; rows that slide over each other."""
+    image = random_image(np.random.default_rng(row))
+    image[:4] = np.frombuffer(np.int32(row).tobytes(), np.uint8)
+    body = [
+        inst(
+            "copy",
+            src_space="sram",
+            dst_space="sram",
+            src_addr=1001,
+            dst_addr=4003,
+            run_bytes=5,
+            n0=3,
+            src_s0=8,
+            dst_s0=6,
+            n1=2,
+            src_s1=-30,
+            dst_s1=30,
+            index_n=5,
+            index_src_s=src_stride,
+            index_dst_s=dst_stride,
+        )
+    ]
+    compare(body, [], image, modes=ALL_MODES, check=True)
+
+
+def test_indices_are_read_one_after_the_other():
+    """The index of the second copy is what the first one moved."""
+    image = random_image(np.random.default_rng(3))
+    image[:16] = np.frombuffer(np.array([2, 1, 0, 3], np.int32).tobytes(), np.uint8)
+    look_up = {"src_space": "sram", "dst_space": "sram", "run_bytes": 4, "index_n": 4}
+    body = [
+        inst("copy", **look_up, src_addr=0, dst_addr=64, index_src_s=4, index_addr=12),
+        inst("copy", **look_up, src_addr=512, dst_addr=1024, index_dst_s=4, index_addr=64),
+    ]
+    compare(body, [], image, modes=ALL_MODES, check=True)
+
+
 @pytest.mark.parametrize("empty", ["n0", "n3", "run_bytes"])
 def test_copy_of_nothing(empty):
     fields = {"n0": 2, "run_bytes": 4, "src_addr": 2**40 - 1, empty: 0}

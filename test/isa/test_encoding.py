@@ -24,7 +24,7 @@ LEGAL = {  # a legal instruction of each kind, to be varied
     "nop": inst("nop", "mxu"),
     "halt": inst("halt"),
     "fence": inst("fence"),
-    "copy": inst("copy", src_space="dram", dst_space="sram"),
+    "copy": inst("copy", src_space="dram", dst_space="sram", index_n=1),
     "fill": inst("fill", dst_space="sram", elem_bytes=2),
     "contract": inst("contract", a_type="i8", w_type="u8", acc_type="i32"),
     "map": inst("map", s7_type="i8", s7_space="sram"),
@@ -53,6 +53,8 @@ def random_instruction(rng: random.Random, mnemonic: str) -> Inst:
         fields[name] = (
             rng.randint(0, 9) if small else rng.choice([low, high, rng.randint(low, high)])
         )
+    if mnemonic == "copy" and not fields["index_n"]:
+        fields |= dict.fromkeys(("index_addr", "index_src_s", "index_dst_s"), 0)
     syncs = [
         [(s, rng.randint(1, 511)) for s in rng.sample(range(64), rng.randint(0, 4))]
         for _ in range(2)
@@ -152,6 +154,10 @@ def test_every_field_bit_counts():
         ("copy.mxu", "engine that runs"),
         ("copy.dma0 colour=1", "colour"),
         ("copy.dma0 src_space=acc", "dram"),
+        ("copy.dma0 index_addr=4", "without index_n, got 4"),
+        ("copy.dma0 index_src_s=-1", "without index_n, got -1"),
+        ("copy.dma0 index_dst_s=64", "without index_n, got 64"),
+        ("copy.dma0 run_bytes=16777218 n0=1 n1=1 n2=1 n3=1 index_n=16777215", "2^48"),
         ("nop.dma0 wait(64,1)", "semaphore"),
         ("nop.dma0 wait(1,0)", "count"),
         ("nop.dma0 wait(1,1) wait(1,2)", "two of semaphore 1"),

@@ -83,6 +83,22 @@ TEST(CopyCost, OnChipCopyNeedsNoPort) {
   EXPECT_EQ(cost.sramBytes, 162u);
 }
 
+TEST(CopyCost, AnIndexIsFetchedBeforeTheTransfer) {
+  CopyShape shape = contiguous(100);
+  Cost plain = copyCost(smallTarget(), shape);
+  shape.indexed = true;
+  Cost indexed = copyCost(smallTarget(), shape);
+  EXPECT_EQ(indexed.setup, plain.setup + 5); // sram.latency
+  EXPECT_EQ(indexed.sramBytes, plain.sramBytes + 4);
+  EXPECT_EQ(indexed.portCycles, plain.portCycles);
+  EXPECT_EQ(indexed.workCycles, plain.workCycles);
+  EXPECT_EQ(indexed.tail, plain.tail);
+  EXPECT_EQ(indexed.dramReadBytes, plain.dramReadBytes);
+  // Nothing to move: no index either.
+  shape.counts[2] = 0;
+  EXPECT_EQ(copyCost(smallTarget(), shape).occupancy(), 10u);
+}
+
 TEST(CopyCost, RowsThatContinueOnBothSidesAreOneRow) {
   CopyShape shape = contiguous(4);
   shape.srcSpace = Space::Sram;

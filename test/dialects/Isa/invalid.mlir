@@ -62,6 +62,13 @@ isa.program @space dram 0 {
 
 // -----
 
+isa.program @index dram 0 {
+  // expected-error @+1 {{expected index_addr, index_src_s and index_dst_s to be zero without index_n, got 8}}
+  isa.copy dma0 {dst_space = sram, index_src_s = 8}
+}
+
+// -----
+
 isa.program @semaphore dram 0 {
   // expected-error @+1 {{expected a semaphore below 64, got 64}}
   isa.nop mxu waits [64:1] {}
