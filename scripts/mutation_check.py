@@ -50,7 +50,7 @@ TYPE_BYTES = {
 SPACES = ("dram", "sram", "acc")
 #: Address fields by mnemonic, with the field that names the space (or the space itself).
 ADDRESSES = {
-    "copy": {"src_addr": "src_space", "dst_addr": "dst_space"},
+    "copy": {"src_addr": "src_space", "dst_addr": "dst_space", "index_addr": "=sram"},
     "fill": {"dst_addr": "dst_space"},
     "contract": {"a_addr": "=sram", "w_addr": "=sram", "bias_addr": "=sram", "acc_addr": "=acc"},
     "map": {f"s{i}_addr": f"s{i}_space" for i in range(8)},
@@ -147,18 +147,23 @@ def touched(op: Instruction) -> list[tuple[str, bool, NDArray[np.int64]]]:
     counts = [op.number(f"n{i}") for i in range(5)]
     if op.mnemonic in ("copy", "fill"):
         run = op.number("run_bytes") or op.number("run") * op.number("elem_bytes")
-        return [
+        rows = op.number("index_n")
+        moved = [
             (
                 op.space(f"{side}_space"),
                 side == "dst",
                 offsets(
                     op.number(f"{side}_addr"),
-                    [(counts[i], op.number(f"{side}_s{i}")) for i in range(4)],
+                    [(counts[i], op.number(f"{side}_s{i}")) for i in range(4)]
+                    + [(max(rows, 1), op.number(f"index_{side}_s"))],
                     run,
                 ),
             )
             for side in (("src", "dst") if op.mnemonic == "copy" else ("dst",))
         ]
+        if rows and run and all(counts[:4]):
+            moved.append(("sram", False, offsets(op.number("index_addr"), [], 4)))
+        return moved
     if op.mnemonic == "map":
         return [
             (
@@ -326,6 +331,7 @@ def candidates(stream: list[Instruction], alignment: int) -> dict[str, list[tupl
             used = op.space(space) if not space.startswith("=") else space[1:]
             absent = op.mnemonic == "map" and f"{name[:2]}_type" not in op.fields
             absent = absent or (name == "bias_addr" and not op.number("has_bias"))
+            absent = absent or (name == "index_addr" and not op.number("index_n"))
             if used != "dram" and not absent:
                 found["address"] += [
                     (position, number, step * alignment) for step in (-4, -1, 1, 4)

@@ -10,6 +10,7 @@ import asic
 from scripts.mutation_check import (
     Checker,
     Summary,
+    candidates,
     conflicts,
     is_redundant,
     parse,
@@ -84,3 +85,21 @@ copy.dma1 src_space=sram dst_space=dram src_addr=8 dst_addr=64 run_bytes=8 n0=1 
     assert not is_redundant(stream, conflicts(stream))
     stream[1].waits.append((0, 1))
     assert is_redundant(stream, conflicts(stream))
+
+
+def test_analysis_sees_what_an_index_may_reach() -> None:
+    look_up = (
+        "copy.dma0 src_space=sram dst_space=sram src_addr=64 dst_addr=512 run_bytes=16 "
+        "n0=1 n1=1 n2=1 n3=1 index_addr=32 index_n=4 index_src_s=16"
+    )
+    fill = "fill.dma1 dst_space=sram elem_bytes=1 dst_addr={} run=1 n0=1 n1=1 n2=1 n3=1"
+    conflicting = {
+        address
+        for address in (31, 32, 35, 36, 63, 64, 127, 128, 511, 512, 527, 528)
+        if conflicts(parse(f"{look_up}\n{fill.format(address)}")[1])
+    }
+    assert conflicting == {32, 35, 64, 127, 512, 527}
+    places = candidates(parse(look_up)[1], alignment=16)["address"]
+    assert {number for _, number, _ in places} == {0, 1, 2}
+    places = candidates(parse(look_up.split(" index_addr")[0])[1], alignment=16)["address"]
+    assert {number for _, number, _ in places} == {0, 1}

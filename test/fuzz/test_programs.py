@@ -19,6 +19,10 @@ LANES = [
 ]
 
 
+#: Bytes at the start of SRAM that begin as small integers, for indices.
+SMALL_WORDS = 256
+
+
 def wild(rng: random.Random) -> Inst:
     """Plausible types and small counts most of the time, anything now and then."""
     mnemonic = rng.choice(["copy", "fill", "contract", "map"])
@@ -45,6 +49,12 @@ def wild(rng: random.Random) -> Inst:
         else:
             value = rng.randrange(-8 if signed else 0, 17) * rng.choice([1, 4])
         i.f[name] = value
+    if mnemonic == "copy":
+        index = [name for name in i.f if name.startswith("index")]
+        if rng.random() < 0.5:
+            i.f |= dict.fromkeys(index, 0)
+        elif rng.random() < 0.9:
+            i.f |= {"index_addr": rng.randrange(0, SMALL_WORDS, 4), "index_n": rng.randrange(1, 7)}
     if mnemonic == "map":
         inputs = LANES[i["program"]].inputs
         for s in (0, 1, 2):
@@ -60,8 +70,10 @@ def wild(rng: random.Random) -> Inst:
 @pytest.mark.parametrize("seed", range(4))
 def test_wild_instructions(seed):
     rng = random.Random(seed)
-    image = np.random.default_rng(seed).integers(0, 256, SRAM, dtype=np.uint8)
-    ran = faults = 0
+    numbers = np.random.default_rng(seed)
+    image = numbers.integers(0, 256, SRAM, dtype=np.uint8)
+    image[:SMALL_WORDS].view(np.int32)[:] = numbers.integers(-1, 6, SMALL_WORDS // 4)
+    ran = faults = indexed = 0
     for _ in range(150):
         body = [wild(rng) for _ in range(2)]
         load = inst("copy", src_space="dram", dst_space="sram", run_bytes=SRAM)
@@ -86,12 +98,81 @@ def test_wild_instructions(seed):
         assert kinds[1] == kinds[3] == kinds[5], kinds
         if kinds[0] is None:
             ran += 1
+            indexed += any(i["index_n"] for i in body)
             outputs = [r["outputs"]["y"] for r in results[::2]]
             assert all(np.array_equal(outputs[0], o) for o in outputs)
         else:
             faults += 1
     assert ran
     assert faults
+    assert indexed
+
+
+def look_up(rng: random.Random) -> Inst:
+    """An indexed copy from one half of the small words to the other, the index in the first."""
+    half = SMALL_WORDS // 2
+    here, there = rng.choice([(0, half), (half, 0)])
+    run, rows = rng.choice([4, 8, 12]), rng.randrange(5, 9)
+    return inst(
+        "copy",
+        src_space="sram",
+        dst_space="sram",
+        src_addr=here + rng.randrange(0, 24, 4),
+        dst_addr=there + rng.randrange(0, 24, 4),
+        run_bytes=run,
+        index_addr=here + rng.randrange(0, half, 4),
+        index_n=rows,
+        index_src_s=rng.choice([0, 4, 8]),
+        index_dst_s=rng.choice([0, 4, 8]),
+    )
+
+
+def outcome(stream: list[Inst], words: np.ndarray) -> np.ndarray | int:
+    """The words after the look-ups, or the number of the one whose index is outside."""
+    words = words.copy()
+    for number, i in enumerate(stream):
+        row = int(words[i["index_addr"] // 4])
+        if not 0 <= row < i["index_n"]:
+            return number
+        src, dst, run = (i[name] // 4 for name in ("src_addr", "dst_addr", "run_bytes"))
+        src, dst = src + row * i["index_src_s"] // 4, dst + row * i["index_dst_s"] // 4
+        words[dst : dst + run] = words[src : src + run]
+    return words
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_indices_that_move_indices(seed):
+    rng, numbers = random.Random(seed), np.random.default_rng(seed)
+    ran = outside = 0
+    for _ in range(100):
+        words = numbers.choice(
+            np.arange(-1, 8, dtype=np.int32), SMALL_WORDS // 4, p=[0.02] + [0.1225] * 8
+        )
+        ends = {"run_bytes": SMALL_WORDS}
+        stream = [
+            inst("copy", src_space="dram", dst_space="sram", **ends),
+            *(look_up(rng) for _ in range(8)),
+            inst("copy", src_space="sram", dst_space="dram", dst_addr=32768, **ends),
+            inst("halt"),
+        ]
+        want = outcome(stream[1:-2], words)
+        program = machine(
+            stream,
+            constants=[(0, words.tobytes())],
+            outputs=[tensor("y", 32768, SMALL_WORDS // 4, "int32", "i32")],
+        )
+        for mode in ("functional", "timed", "async"):
+            result = program.run({}, mode=mode, check=True, seed=seed)
+            if isinstance(want, int):
+                assert result["fault"]["fault"] == "IndexOutOfRange", result["fault"]["text"]
+                assert result["fault"]["pc"] == want + 1
+            else:
+                assert result["fault"] is None, result["fault"]["text"]
+                assert np.array_equal(result["outputs"]["y"], want)
+        ran += not isinstance(want, int)
+        outside += isinstance(want, int)
+    assert ran
+    assert outside
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -115,15 +196,39 @@ LAST_BUFFER = 6
 SQUARE = [Lane((0,), 0), Lane((0,), 1, [Op("muli", 1, (0, 0))])]
 
 
+def indexed_move(rng: random.Random, engine: str) -> tuple[Inst, set[int], set[int]]:
+    """A copy from, to, or from and to one of two buffers that an index chooses, and the buffers
+    that any index reads and writes. The indices stand behind the buffers."""
+    src, dst = rng.choice([0, 1]), rng.choice([3, 4])
+    reads, writes = rng.choice([(2, 1), (1, 2), (2, 2)])
+    i = inst(
+        "copy",
+        engine,
+        src_space="sram",
+        dst_space="sram",
+        src_addr=64 * src,
+        dst_addr=64 * dst,
+        run_bytes=64,
+        index_addr=64 * LAST_BUFFER + 4 * rng.randrange(16),
+        index_n=2,
+        index_src_s=64 * (reads - 1),
+        index_dst_s=64 * (writes - 1),
+    )
+    return i, set(range(src, src + reads)), set(range(dst, dst + writes))
+
+
 def pipeline(rng: random.Random) -> tuple[list[Inst], list[tuple[int, int]]]:
     """Random moves between buffers on four engines, not yet ordered, and the pairs of
     conflicting instructions on different engines."""
     stream: list[Inst] = []
-    touched: list[tuple[int, int]] = []  # source and destination buffer
+    touched: list[tuple[set[int], set[int]]] = []  # buffers read and written
     for _ in range(30):
         src, dst = rng.sample(range(LAST_BUFFER), 2)
+        reads, writes = {src}, {dst}
         engine = rng.choice(["dma0", "dma1", "dma2", "vpu"])
-        if engine == "vpu":
+        if engine != "vpu" and rng.random() < 0.3:
+            i, reads, writes = indexed_move(rng, engine)
+        elif engine == "vpu":
             i = inst(
                 "map",
                 n0=16,
@@ -148,11 +253,11 @@ def pipeline(rng: random.Random) -> tuple[list[Inst], list[tuple[int, int]]]:
                 run_bytes=64,
             )
         stream.append(i)
-        touched.append((src, dst))
+        touched.append((reads, writes))
     conflicts = []
     for j, (s1, d1) in enumerate(touched):
         for i, (s0, d0) in enumerate(touched[:j]):
-            conflict = d0 in (s1, d1) or d1 == s0
+            conflict = d0 & (s1 | d1) or d1 & s0
             if conflict and stream[i].engine != stream[j].engine:
                 conflicts.append((i, j))
     return stream, conflicts
@@ -194,7 +299,10 @@ def is_ordered(stream, pairs, conflicts) -> bool:
 
 
 def whole(middle: list[Inst], seed: int):
-    image = np.random.default_rng(seed).integers(0, 256, 4096, dtype=np.uint8).tobytes()
+    numbers = np.random.default_rng(seed)
+    data = numbers.integers(0, 256, 4096, dtype=np.uint8)
+    data[64 * LAST_BUFFER :][:64].view(np.int32)[:] = numbers.integers(0, 2, 16)
+    image = data.tobytes()
     fence = inst("fence", engines=0xFFFF)
     load = inst("copy", src_space="dram", dst_space="sram", run_bytes=4096)
     store = inst("copy", src_space="sram", dst_space="dram", dst_addr=8192, run_bytes=4096)
