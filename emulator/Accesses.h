@@ -28,8 +28,8 @@ struct Access {
 };
 using Accesses = llvm::SmallVector<Access, 8>;
 
-/// Everything that `instruction` touches; operands that touch nothing are left
-/// out.
+/// Everything that `instruction` touches, with any index where it reads one;
+/// operands that touch nothing are left out.
 Accesses accessesOf(const isa::Instruction &instruction);
 
 /// E03, E04 and E09: alignment, bounds and self-overlap.
