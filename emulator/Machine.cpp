@@ -371,8 +371,7 @@ private:
       showFirst(queue);
     // Of an indexed copy only what its index selects is held back.
     isa::Instruction instruction = stream[pc];
-    if (auto fault = applyIndex(instruction, memory))
-      return fault;
+    applyIndex(instruction, memory);
     HeldWrites writes{pc, currentOutputs(instruction)};
     if (auto fault = body(instruction))
       return fault;

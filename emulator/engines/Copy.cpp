@@ -2,7 +2,6 @@
 
 #include "emulator/engines/Engines.h"
 
-#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Endian.h"
 
 #include <cstring>
@@ -11,19 +10,14 @@ using namespace asic;
 using namespace asic::emulator;
 using namespace asic::isa;
 
-MaybeFault asic::emulator::applyIndex(Instruction &copy, const Memory &memory) {
+void asic::emulator::applyIndex(Instruction &copy, const Memory &memory) {
   if (!readsIndex(copy))
-    return std::nullopt;
-  int64_t at = copy.get(Copy_index_addr), bound = copy.get(Copy_index_n);
-  int64_t index =
-      llvm::support::endian::read32le(memory.data(Space::Sram) + at);
-  index = int32_t(index);
-  if (index < 0 || index >= bound) {
-    Fault fault(FaultKind::IndexOutOfRange, "expected an index from 0 to " +
-                                                llvm::itostr(bound - 1) +
-                                                ", got " + llvm::itostr(index));
-    fault.range = AddressRange{Space::Sram, at, at + 4};
-    return fault;
+    return;
+  int32_t index = int32_t(llvm::support::endian::read32le(
+      memory.data(Space::Sram) + copy.get(Copy_index_addr)));
+  if (index < 0 || index >= copy.get(Copy_index_n)) {
+    copy.set(Copy_run_bytes, 0);
+    index = 0;
   }
   copy.set(Copy_src_addr,
            copy.get(Copy_src_addr) + index * copy.get(Copy_index_src_s));
@@ -32,14 +26,12 @@ MaybeFault asic::emulator::applyIndex(Instruction &copy, const Memory &memory) {
   for (FieldId field :
        {Copy_index_addr, Copy_index_n, Copy_index_src_s, Copy_index_dst_s})
     copy.set(field, 0);
-  return std::nullopt;
 }
 
 MaybeFault asic::emulator::runCopy(const Instruction &instruction,
                                    Context &context) {
   Instruction copy = instruction;
-  if (auto fault = applyIndex(copy, context.memory))
-    return fault;
+  applyIndex(copy, context.memory);
   const uint8_t *src = context.memory.data(Space(copy.get(Copy_src_space))) +
                        copy.get(Copy_src_addr);
   uint8_t *dst = context.memory.data(Space(copy.get(Copy_dst_space))) +

@@ -33,8 +33,8 @@ struct Context {
 using MaybeFault = std::optional<Fault>;
 
 /// Reads the index of a copy that has one and makes of it the plain copy that
-/// it stands for in this run.
-MaybeFault applyIndex(isa::Instruction &copy, const Memory &memory);
+/// it stands for in this run: one of nothing where the index is outside.
+void applyIndex(isa::Instruction &copy, const Memory &memory);
 
 MaybeFault runCopy(const isa::Instruction &instruction, Context &context);
 MaybeFault runFill(const isa::Instruction &instruction, Context &context);

@@ -88,11 +88,11 @@ def test_copy_runs_backwards():
     compare(body, [], random_image(np.random.default_rng(0)))
 
 
-@pytest.mark.parametrize("row", [0, 1, 4])
+@pytest.mark.parametrize("row", [0, 1, 4, 5, -1, -(2**31), 2**31 - 1])
 @pytest.mark.parametrize(("src_stride", "dst_stride"), [(48, 0), (0, 48), (-40, 24), (5, -3)])
 def test_indexed_copy(row, src_stride, dst_stride):
-    """A row of the source, of the destination, of both; rows that slide over each other."""
-    image = random_image(np.random.default_rng(row))
+    """A row of the source, of the destination, of both; sliding rows; one that is not there."""
+    image = random_image(np.random.default_rng(abs(row)))
     image[:4] = np.frombuffer(np.int32(row).tobytes(), np.uint8)
     body = [
         inst(

@@ -642,23 +642,6 @@ def look_up(engine: str = "dma0", **more):
     return inst("copy", engine, **f)
 
 
-@pytest.mark.parametrize("check", [False, True])
-@pytest.mark.parametrize(("bad", "good"), [(-1, 0), (4, 3), (-(2**31), 1), (2**31 - 1, 2)])
-def test_index_out_of_range(bad, good, check):
-    fault = expect(
-        "IndexOutOfRange",
-        [ROWS, word(bad), look_up(tag=7)],
-        [ROWS, word(good), look_up(tag=7)],
-        pc=2,
-        check=check,
-    )
-    assert fault["id"] == "E19"
-    assert fault["range"] == {"space": "sram", "begin": 0, "end": 4}
-    assert fault["message"] == f"expected an index from 0 to 3, got {bad}"
-    assert fault["instruction"].startswith("copy.dma0 tag=7")
-    assert "index_n=4 index_src_s=16" in fault["instruction"]
-
-
 def test_index_of_an_empty_copy_is_not_read():
     for nothing in ({"n0": 0}, {"n3": 0}, {"run_bytes": 0}):
         for address in (0, 2, SRAM):

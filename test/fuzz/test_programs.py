@@ -127,23 +127,24 @@ def look_up(rng: random.Random) -> Inst:
     )
 
 
-def outcome(stream: list[Inst], words: np.ndarray) -> np.ndarray | int:
-    """The words after the look-ups, or the number of the one whose index is outside."""
-    words = words.copy()
-    for number, i in enumerate(stream):
+def outcome(stream: list[Inst], words: np.ndarray) -> tuple[np.ndarray, int]:
+    """The words after the look-ups, and how many of them had an index outside."""
+    words, outside = words.copy(), 0
+    for i in stream:
         row = int(words[i["index_addr"] // 4])
         if not 0 <= row < i["index_n"]:
-            return number
+            outside += 1
+            continue
         src, dst, run = (i[name] // 4 for name in ("src_addr", "dst_addr", "run_bytes"))
         src, dst = src + row * i["index_src_s"] // 4, dst + row * i["index_dst_s"] // 4
         words[dst : dst + run] = words[src : src + run]
-    return words
+    return words, outside
 
 
 @pytest.mark.parametrize("seed", range(2))
 def test_indices_that_move_indices(seed):
     rng, numbers = random.Random(seed), np.random.default_rng(seed)
-    ran = outside = 0
+    met = 0
     for _ in range(100):
         words = numbers.choice(
             np.arange(-1, 8, dtype=np.int32), SMALL_WORDS // 4, p=[0.02] + [0.1225] * 8
@@ -155,7 +156,7 @@ def test_indices_that_move_indices(seed):
             inst("copy", src_space="sram", dst_space="dram", dst_addr=32768, **ends),
             inst("halt"),
         ]
-        want = outcome(stream[1:-2], words)
+        want, outside = outcome(stream[1:-2], words)
         program = machine(
             stream,
             constants=[(0, words.tobytes())],
@@ -163,16 +164,10 @@ def test_indices_that_move_indices(seed):
         )
         for mode in ("functional", "timed", "async"):
             result = program.run({}, mode=mode, check=True, seed=seed)
-            if isinstance(want, int):
-                assert result["fault"]["fault"] == "IndexOutOfRange", result["fault"]["text"]
-                assert result["fault"]["pc"] == want + 1
-            else:
-                assert result["fault"] is None, result["fault"]["text"]
-                assert np.array_equal(result["outputs"]["y"], want)
-        ran += not isinstance(want, int)
-        outside += isinstance(want, int)
-    assert ran
-    assert outside
+            assert result["fault"] is None, result["fault"]["text"]
+            assert np.array_equal(result["outputs"]["y"], want)
+        met += outside
+    assert met
 
 
 @pytest.mark.parametrize("seed", range(4))
