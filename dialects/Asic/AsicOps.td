@@ -54,6 +54,35 @@ def Asic_DequantizeOp : Asic_Op<"dequantize", [Pure]> {
 }
 
 //===----------------------------------------------------------------------===//
+// Moves (tensors)
+//===----------------------------------------------------------------------===//
+
+/// A place that is known at run time.
+def Asic_IndexTensor : Type<
+    RankedTensorOf<[I32], [HasAnyRankOfPred<[0]>]>.predicate,
+    "0-D tensor of 32-bit integers", "::mlir::RankedTensorType">,
+    BuildableType<"::mlir::RankedTensorType::get({}, $_builder.getI32Type())">;
+
+def Asic_UpdateSliceOp : Asic_Op<"update_slice", [Pure,
+    AllTypesMatch<["dest", "result"]>]> {
+  let summary = "write a slice at a place that is known at run time";
+  let description = [{
+    `dest` with `source` in the place of its elements `index` to `index + n - 1` of dimension
+    `dim`, `n` being the extent of `source` there; the other extents agree. `dest` as it
+    is when some of these elements do not exist. What a key-value cache does with every
+    token: where `dest` dies, one block is written.
+  }];
+  let arguments = (ins AnyRankedTensor:$source, AnyRankedTensor:$dest,
+                       Asic_IndexTensor:$index, I64Attr:$dim);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = [{
+    $source `into` $dest `[` $index `]` `dim` $dim attr-dict
+    `:` type($source) `into` type($dest)
+  }];
+  let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
 // Scalar operations (bodies of linalg.generic and asic.map)
 //===----------------------------------------------------------------------===//
 
@@ -108,14 +137,34 @@ class Asic_TileOp<string mnemonic, dag operands, list<Trait> traits = []>
 }
 
 def Asic_CopyOp : Asic_TileOp<"copy",
-    (ins AnyStaticShapeMemRef:$source, AnyStaticShapeMemRef:$target)> {
+    (ins AnyStaticShapeMemRef:$source, AnyStaticShapeMemRef:$target,
+         Optional<MemRefRankOf<[I32], [0]>>:$index,
+         OptionalAttr<I64Attr>:$dim)> {
   let summary = "copy a strided block between dram and sram";
   let description = [{
     `target[i] = source[i]` for every index. Shapes and element types agree, strides need not.
     Runs on a DMA engine; neither side is in `acc`.
+
+    With `at %index dim d` the source goes to elements `index`, `index + 1`, … of dimension d of the
+    target, which may have more of them than the source; nothing is copied when they do not
+    exist. `index` is an element in `sram`. For order and lifetimes the whole target is written.
   }];
   let assemblyFormat = [{
-    $source `,` $target attr-dict `:` type($source) `to` type($target)
+    $source `,` $target (`at` $index^ `dim` $dim)? attr-dict
+    `:` type($source) `to` type($target) (`,` type($index)^)?
+  }];
+  let builders = [OpBuilder<(ins "::mlir::Value":$source,
+                                 "::mlir::Value":$target,
+                                 CArg<"::mlir::Value", "{}">:$index,
+                                 CArg<"std::optional<int64_t>", "{}">:$dim), [{
+    build($_builder, $_state, source, target, index,
+          dim ? $_builder.getI64IntegerAttr(*dim) : IntegerAttr(),
+          /*engine=*/IntegerAttr(), /*waits=*/nullptr, /*posts=*/nullptr,
+          /*tag=*/IntegerAttr());
+  }]>];
+  let extraClassDeclaration = [{
+    /// Places that the index may name; 0 without one.
+    int64_t getNumPlaces();
   }];
 }
 

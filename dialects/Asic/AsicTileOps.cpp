@@ -136,12 +136,40 @@ void ConstantOp::getEffects(Effects &effects) {
                        cast<OpResult>(getResult()));
 }
 
+/// True when a block of shape `source` has places along `dim` in one of shape
+/// `target`.
+static bool fitsAlong(ArrayRef<int64_t> source, ArrayRef<int64_t> target,
+                      int64_t dim) {
+  if (source.size() != target.size() || dim < 0 ||
+      dim >= int64_t(source.size()) || source[dim] > target[dim])
+    return false;
+  SmallVector<int64_t> block(target);
+  block[dim] = source[dim];
+  return ArrayRef(block) == source;
+}
+
+LogicalResult UpdateSliceOp::verify() {
+  RankedTensorType source = getSource().getType(), dest = getDest().getType();
+  if (source.getElementType() == dest.getElementType() &&
+      fitsAlong(source.getShape(), dest.getShape(), getDim()))
+    return success();
+  return emitOpError("expected a slice along dimension ")
+         << getDim() << " of " << dest << ", got " << source;
+}
+
 LogicalResult CopyOp::verify() {
   MemRefType source = typeOf(getSource()), target = typeOf(getTarget());
-  if (source.getShape() != target.getShape() ||
-      source.getElementType() != target.getElementType())
+  if (getIndex() && !getDim())
+    return emitOpError("expected the dimension of the index");
+  bool fits = getIndex()
+                  ? fitsAlong(source.getShape(), target.getShape(), *getDim())
+                  : source.getShape() == target.getShape();
+  if (!fits || source.getElementType() != target.getElementType())
     return emitOpError("expected equal shapes and element types, got ")
            << source << " and " << target;
+  if (getIndex() &&
+      failed(expectSpace(*this, getIndex(), "the index", {Space::sram})))
+    return failure();
   if (failed(expectSpace(*this, getSource(), "the source",
                          {Space::dram, Space::sram})))
     return failure();
@@ -149,8 +177,17 @@ LogicalResult CopyOp::verify() {
                      {Space::dram, Space::sram});
 }
 
+int64_t CopyOp::getNumPlaces() {
+  if (!getIndex())
+    return 0;
+  return typeOf(getTarget()).getDimSize(*getDim()) -
+         typeOf(getSource()).getDimSize(*getDim()) + 1;
+}
+
 void CopyOp::getEffects(Effects &effects) {
   effects.emplace_back(MemoryEffects::Read::get(), &getSourceMutable());
+  for (OpOperand &index : getIndexMutable())
+    effects.emplace_back(MemoryEffects::Read::get(), &index);
   effects.emplace_back(MemoryEffects::Write::get(), &getTargetMutable());
 }
 

@@ -262,11 +262,6 @@ void StateAssigner::copyBack(const StatePair &pair) {
   int64_t step = std::max<int64_t>(int64_t(model.target->sram.bytes) / 8 /
                                        getElementBytes(type.getElementType()),
                                    1);
-  auto copy = [&](Value from, Value to) {
-    CopyOp::create(builder, loc, from, to, /*engine=*/IntegerAttr(),
-                   /*waits=*/DenseI64ArrayAttr(), /*posts=*/DenseI64ArrayAttr(),
-                   /*tag=*/IntegerAttr());
-  };
   for (int64_t at = 0; at < count; at += step) {
     int64_t size = std::min(step, count - at);
     auto part = [&](Value buffer) -> Value {
@@ -283,8 +278,8 @@ void StateAssigner::copyBack(const StatePair &pair) {
         MemRefType::get(size, type.getElementType(),
                         MemRefLayoutAttrInterface(),
                         SpaceAttr::get(builder.getContext(), Space::sram)));
-    copy(part(pair.after), between);
-    copy(between, part(pair.before));
+    CopyOp::create(builder, loc, part(pair.after), between);
+    CopyOp::create(builder, loc, between, part(pair.before));
   }
 }
 

@@ -315,6 +315,10 @@ LogicalResult Bufferizer::convert(Operation *op) {
       })
       .Case<tensor::InsertSliceOp>(
           [&](tensor::InsertSliceOp insert) { return convertInsert(insert); })
+      .Case<UpdateSliceOp>([&](UpdateSliceOp update) {
+        convertUpdate(update);
+        return success();
+      })
       .Case<tensor::ConcatOp>([&](tensor::ConcatOp concat) {
         convertConcat(concat);
         return success();

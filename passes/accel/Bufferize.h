@@ -26,6 +26,9 @@ private:
   // Moves and shapes (BufferizeMoves.cpp).
   void convertSlice(tensor::ExtractSliceOp op);
   LogicalResult convertInsert(tensor::InsertSliceOp op);
+  void convertUpdate(UpdateSliceOp op);
+  Value ownedBuffer(Value dest, Location loc);
+  Value onChip(Value index);
   void convertConcat(tensor::ConcatOp op);
   LogicalResult convertPad(tensor::PadOp op);
   void convertReshape(Operation *op);
@@ -55,6 +58,8 @@ private:
   const ::asic::TargetModel &target;
   OpBuilder builder;
   DenseMap<Value, Value> buffers;
+  /// Indices in SRAM.
+  DenseMap<Value, Value> indices;
 };
 
 /// The space of a memref value.

@@ -68,20 +68,50 @@ void Bufferizer::convertSlice(tensor::ExtractSliceOp op) {
   buffers[op.getResult()] = part;
 }
 
+/// The buffer of `dest` for its only user to write to; a copy when something
+/// else reads what would be overwritten.
+Value Bufferizer::ownedBuffer(Value dest, Location loc) {
+  Value buffer = bufferOf(dest);
+  Operation *def = dest.getDefiningOp();
+  if (def && dest.hasOneUse() &&
+      isa<tensor::EmptyOp, tensor::InsertSliceOp, UpdateSliceOp,
+          linalg::FillOp>(def))
+    return buffer;
+  auto type = cast<MemRefType>(buffer.getType());
+  Value copy =
+      allocate(loc, type.getShape(), type.getElementType(), Space::dram);
+  memref::CopyOp::create(builder, loc, buffer, copy);
+  return copy;
+}
+
+/// The block goes to its place with the machine's indexed copy.
+void Bufferizer::convertUpdate(UpdateSliceOp op) {
+  Value target = ownedBuffer(op.getDest(), op.getLoc());
+  Value source = bufferOf(op.getSource());
+  if (spaceOf(source) == Space::acc)
+    source = drain(source, op.getLoc());
+  CopyOp::create(builder, op.getLoc(), source, target, onChip(op.getIndex()),
+                 op.getDim());
+  buffers[op.getResult()] = target;
+}
+
+/// A buffer of `index` in SRAM, where indices are read; one for all its users.
+Value Bufferizer::onChip(Value index) {
+  Value &buffer = indices[index];
+  if (buffer)
+    return buffer;
+  buffer = bufferOf(index);
+  auto type = cast<MemRefType>(buffer.getType());
+  if (spaceOf(buffer) == Space::sram)
+    return buffer;
+  Value copy = allocate(index.getLoc(), type.getShape(), type.getElementType(),
+                        Space::sram);
+  memref::CopyOp::create(builder, index.getLoc(), buffer, copy);
+  return buffer = copy;
+}
+
 LogicalResult Bufferizer::convertInsert(tensor::InsertSliceOp op) {
-  Value target = bufferOf(op.getDest());
-  // Something else still reads what would be overwritten.
-  Operation *def = op.getDest().getDefiningOp();
-  bool isOwned =
-      def && op.getDest().hasOneUse() &&
-      isa<tensor::EmptyOp, tensor::InsertSliceOp, linalg::FillOp>(def);
-  if (!isOwned) {
-    auto type = op.getType();
-    Value copy = allocate(op.getLoc(), type.getShape(), type.getElementType(),
-                          Space::dram);
-    memref::CopyOp::create(builder, op.getLoc(), target, copy);
-    target = copy;
-  }
+  Value target = ownedBuffer(op.getDest(), op.getLoc());
   buffers[op.getResult()] = target;
   Value source = bufferOf(op.getSource());
   if (spaceOf(source) == Space::acc)

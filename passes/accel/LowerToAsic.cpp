@@ -70,22 +70,21 @@ static void emitMove(OpBuilder &builder, Location loc, const TileSpace &space,
   emit(space.operands);
 }
 
-void TileLowering::lowerCopy(Location loc, Value source, Value destination) {
-  if (spaceOf(source) == Space::dram && spaceOf(destination) == Space::dram)
-    return copyThroughSram(loc, source, destination);
-  emitMove(builder, loc, moveSpace(builder, {source, destination}),
+void TileLowering::lowerCopy(Location loc, Move move) {
+  if (spaceOf(move.source) == Space::dram &&
+      spaceOf(move.target) == Space::dram)
+    return copyThroughSram(loc, move);
+  emitMove(builder, loc, moveSpace(builder, {move.source, move.target}),
            [&](ArrayRef<Value> operands) {
-             CopyOp::create(builder, loc, operands[0], operands[1],
-                            IntegerAttr(), DenseI64ArrayAttr(),
-                            DenseI64ArrayAttr(), IntegerAttr());
+             CopyOp::create(builder, loc, operands[0], operands[1], move.index,
+                            move.dim);
            });
 }
 
 /// DMA engines have one end on the chip: a copy within dram goes through SRAM
 /// in pieces of an eighth of it.
-void TileLowering::copyThroughSram(Location loc, Value source,
-                                   Value destination) {
-  auto type = cast<MemRefType>(source.getType());
+void TileLowering::copyThroughSram(Location loc, Move move) {
+  auto type = cast<MemRefType>(move.source.getType());
   int64_t bytes =
       type.getNumElements() * ((type.getElementTypeBitWidth() + 7) / 8);
   int64_t limit = std::max<int64_t>(target.sram.bytes / 8, 1);
@@ -98,20 +97,24 @@ void TileLowering::copyThroughSram(Location loc, Value source,
       int64_t parts = std::min(size, (bytes + limit - 1) / limit);
       int64_t step = (size + parts - 1) / parts;
       for (int64_t at = 0; at < size; at += step) {
-        SmallVector<int64_t> offsets(type.getRank(), 0), sizes(type.getShape()),
-            strides(type.getRank(), 1);
-        offsets[dim] = at;
-        sizes[dim] = std::min(step, size - at);
+        int64_t extent = std::min(step, size - at);
         auto part = [&](Value whole) -> Value {
-          auto partType = cast<MemRefType>(memref::SubViewOp::inferResultType(
-              cast<MemRefType>(whole.getType()), offsets, sizes, strides));
+          auto its = cast<MemRefType>(whole.getType());
+          SmallVector<int64_t> offsets(its.getRank(), 0), sizes(its.getShape()),
+              strides(its.getRank(), 1);
+          offsets[dim] = at;
+          // As many places as before, where there are several.
+          sizes[dim] -= size - extent;
+          auto partType = cast<MemRefType>(
+              memref::SubViewOp::inferResultType(its, offsets, sizes, strides));
           return memref::SubViewOp::create(
               builder, loc, partType, whole,
               getAsIndexOpFoldResult(builder.getContext(), offsets),
               getAsIndexOpFoldResult(builder.getContext(), sizes),
               getAsIndexOpFoldResult(builder.getContext(), strides));
         };
-        copyThroughSram(loc, part(source), part(destination));
+        copyThroughSram(
+            loc, {part(move.source), part(move.target), move.index, move.dim});
       }
       return;
     }
@@ -121,8 +124,8 @@ void TileLowering::copyThroughSram(Location loc, Value source,
       MemRefType::get(type.getShape(), type.getElementType(),
                       MemRefLayoutAttrInterface(),
                       SpaceAttr::get(builder.getContext(), Space::sram)));
-  lowerCopy(loc, source, tile);
-  lowerCopy(loc, tile, destination);
+  lowerCopy(loc, {move.source, tile});
+  lowerCopy(loc, {tile, move.target, move.index, move.dim});
 }
 
 LogicalResult TileLowering::lowerFill(linalg::FillOp fill) {
@@ -180,7 +183,11 @@ LogicalResult TileLowering::run() {
   for (Operation &op : block) {
     builder.setInsertionPoint(&op);
     if (auto copy = dyn_cast<memref::CopyOp>(op)) {
-      lowerCopy(op.getLoc(), copy.getSource(), copy.getTarget());
+      lowerCopy(op.getLoc(), {copy.getSource(), copy.getTarget()});
+    } else if (auto copy = dyn_cast<CopyOp>(op); copy && copy.getIndex()) {
+      // The one tile operation that bufferize makes.
+      lowerCopy(op.getLoc(), {copy.getSource(), copy.getTarget(),
+                              copy.getIndex(), copy.getDim()});
     } else if (auto fill = dyn_cast<linalg::FillOp>(op)) {
       if (failed(lowerFill(fill)))
         return failure();

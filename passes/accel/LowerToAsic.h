@@ -11,6 +11,13 @@
 
 namespace mlir::asic {
 
+/// A copy; with an index, to a place along `dim` of a larger target.
+struct Move {
+  Value source, target;
+  Value index = {};
+  std::optional<int64_t> dim = {};
+};
+
 /// Lowers the operations of one function in order.
 class TileLowering {
 public:
@@ -21,8 +28,8 @@ public:
 
 private:
   // Moves.
-  void lowerCopy(Location loc, Value source, Value destination);
-  void copyThroughSram(Location loc, Value source, Value destination);
+  void lowerCopy(Location loc, Move move);
+  void copyThroughSram(Location loc, Move move);
   LogicalResult lowerFill(linalg::FillOp fill);
 
   // Compute.

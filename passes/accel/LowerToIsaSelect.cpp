@@ -150,6 +150,14 @@ FailureOr<Instruction> mlir::asic::selectCopy(CopyOp op, AddressOf addressOf) {
   copy.set(machine::Copy_run_bytes, move->run * source->elementBytes);
   setMoveDims(*move, 0, machine::Copy_n0, machine::Copy_src_s0, copy);
   setMoveDims(*move, 1, machine::Copy_n0, machine::Copy_dst_s0, copy);
+  if (op.getIndex()) {
+    FailureOr<BufferView> index = getBufferView(op.getIndex(), op);
+    if (failed(index))
+      return failure();
+    copy.set(machine::Copy_index_addr, addressOf(index->base) + index->offset);
+    copy.set(machine::Copy_index_n, op.getNumPlaces());
+    copy.set(machine::Copy_index_dst_s, target->strides[*op.getDim()]);
+  }
   setHeader(op, copy);
   return copy;
 }

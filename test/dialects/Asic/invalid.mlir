@@ -245,3 +245,35 @@ func.func @map_range(%x: memref<4xi8, #asic.space<sram>>, %y: memref<4xi8, #asic
   }
   return
 }
+
+// -----
+
+func.func @update_shape(%row: tensor<2x1x3xf32>, %cache: tensor<2x8x4xf32>, %i: tensor<i32>) -> tensor<2x8x4xf32> {
+  // expected-error @+1 {{expected a slice along dimension 1 of 'tensor<2x8x4xf32>', got 'tensor<2x1x3xf32>'}}
+  %0 = asic.update_slice %row into %cache[%i] dim 1 : tensor<2x1x3xf32> into tensor<2x8x4xf32>
+  return %0 : tensor<2x8x4xf32>
+}
+
+// -----
+
+func.func @update_dim(%row: tensor<2x8x4xf32>, %cache: tensor<2x8x4xf32>, %i: tensor<i32>) -> tensor<2x8x4xf32> {
+  // expected-error @+1 {{expected a slice along dimension 3}}
+  %0 = asic.update_slice %row into %cache[%i] dim 3 : tensor<2x8x4xf32> into tensor<2x8x4xf32>
+  return %0 : tensor<2x8x4xf32>
+}
+
+// -----
+
+func.func @copy_longer(%row: memref<9xi8, #asic.space<sram>>, %y: memref<8xi8, #asic.space<dram>>, %i: memref<i32, #asic.space<sram>>) {
+  // expected-error @+1 {{expected equal shapes and element types}}
+  asic.copy %row, %y at %i dim 0 : memref<9xi8, #asic.space<sram>> to memref<8xi8, #asic.space<dram>>, memref<i32, #asic.space<sram>>
+  return
+}
+
+// -----
+
+func.func @copy_index_space(%row: memref<1xi8, #asic.space<sram>>, %y: memref<8xi8, #asic.space<dram>>, %i: memref<i32, #asic.space<dram>>) {
+  // expected-error @+1 {{expected the index in sram, got dram}}
+  asic.copy %row, %y at %i dim 0 : memref<1xi8, #asic.space<sram>> to memref<8xi8, #asic.space<dram>>, memref<i32, #asic.space<dram>>
+  return
+}

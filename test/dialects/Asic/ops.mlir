@@ -85,3 +85,17 @@ func.func private @planned() attributes {
 func.func private @planned2() attributes {
   asic.plan = #asic.plan<group = 1, tile = [1], reduce = [3, 3, 64], order = [0], space = sram, cycles = 10, bytes = 20>}
 }
+
+// A row whose place is known at run time, as a tensor and as a machine's copy.
+// CHECK-LABEL: @update
+func.func @update(%row: tensor<2x1x4xf32>, %cache: tensor<2x8x4xf32>, %i: tensor<i32>) -> tensor<2x8x4xf32> {
+  // CHECK: asic.update_slice %{{.*}} into %{{.*}}[%{{.*}}] dim 1 : tensor<2x1x4xf32> into tensor<2x8x4xf32>
+  %0 = asic.update_slice %row into %cache[%i] dim 1 : tensor<2x1x4xf32> into tensor<2x8x4xf32>
+  return %0 : tensor<2x8x4xf32>
+}
+// CHECK-LABEL: @indexed_copy
+func.func @indexed_copy(%row: memref<2x1x4xf32, #asic.space<sram>>, %cache: memref<2x8x4xf32, #asic.space<dram>>, %i: memref<i32, #asic.space<sram>>) {
+  // CHECK: asic.copy %{{.*}}, %{{.*}} at %{{.*}} dim 1 {engine = 3 : i64} : memref<2x1x4xf32, #asic.space<sram>> to memref<2x8x4xf32, #asic.space<dram>>, memref<i32, #asic.space<sram>>
+  asic.copy %row, %cache at %i dim 1 {engine = 3 : i64} : memref<2x1x4xf32, #asic.space<sram>> to memref<2x8x4xf32, #asic.space<dram>>, memref<i32, #asic.space<sram>>
+  return
+}

@@ -188,3 +188,45 @@ func.func @returned(%old: !dram {asic.state = "s"}, %x: !dram) -> (!dram {asic.s
   asic.copy %a, %new : !sram to !dram
   return %new, %old : !dram, !dram
 }
+
+// -----
+
+!dram = memref<8x8xi8, #asic.space<dram>>
+!sram = memref<8x8xi8, #asic.space<sram>>
+!row = memref<1x8xi8, #asic.space<sram>>
+!index = memref<i32, #asic.space<sram>>
+
+// The copy of the old rows is not needed where one row is written over it.
+// CHECK-LABEL: func.func @row
+// CHECK-SAME: %[[OLD:.*]]: memref<8x8xi8, #asic.space<dram>>
+// CHECK-NOT: asic.copy %[[OLD]]
+// CHECK: asic.copy %{{.*}}, %[[OLD]] at %{{.*}} dim 0
+// CHECK: asic.copy %[[OLD]], %{{.*}}
+// CHECK: return %[[OLD]]
+func.func @row(%old: !dram {asic.state = "s"}, %row: !row, %i: !index) -> (!dram {asic.state = "s"}) {
+  %new = memref.alloc() : !dram
+  %a = memref.alloc() : !sram
+  asic.copy %old, %a : !dram to !sram
+  asic.copy %a, %new : !sram to !dram
+  asic.copy %row, %new at %i dim 0 : !row to !dram, !index
+  %b = memref.alloc() : !sram
+  asic.copy %new, %b : !dram to !sram
+  return %new : !dram
+}
+
+// Any row may be the one: who reads the old value behind it keeps it.
+// CHECK-LABEL: func.func @row_then_read
+// CHECK-SAME: %[[OLD:.*]]: memref<8x8xi8, #asic.space<dram>>
+// CHECK: %[[NEW:.*]] = memref.alloc() : memref<8x8xi8, #asic.space<dram>>
+// CHECK: asic.copy %{{.*}}, %[[NEW]] at
+func.func @row_then_read(%old: !dram {asic.state = "s"}, %row: !row, %i: !index) -> (!dram {asic.state = "s"}) {
+  %new = memref.alloc() : !dram
+  %a = memref.alloc() : !sram
+  asic.copy %old, %a : !dram to !sram
+  asic.copy %a, %new : !sram to !dram
+  asic.copy %row, %new at %i dim 0 : !row to !dram, !index
+  %last = memref.subview %old[7, 0] [1, 8] [1, 1] : !dram to memref<1x8xi8, strided<[8, 1], offset: 56>, #asic.space<dram>>
+  %b = memref.alloc() : !row
+  asic.copy %last, %b : memref<1x8xi8, strided<[8, 1], offset: 56>, #asic.space<dram>> to !row
+  return %new : !dram
+}

@@ -74,3 +74,34 @@ func.func @sum_from_a_tensor(%x: tensor<4x3xi32>, %from: tensor<4xi32>) -> tenso
   %r = tensor.insert_slice %sum into %y[0] [4] [1] : tensor<4xi32> into tensor<4xi32>
   return %r : tensor<4xi32>
 }
+
+// Rows at a place known at run time are one block each; what is updated is copied once,
+// and the index goes to SRAM once for all of its users.
+// CHECK-LABEL: func.func @update
+// CHECK-SAME: %[[OLD:.*]]: memref<2x8x4xi8, #asic.space<dram>>, %[[ROW:.*]]: memref<2x1x4xi8, #asic.space<dram>>, %[[I:.*]]: memref<i32, #asic.space<dram>>
+// CHECK: %[[NEW:.*]] = memref.alloc() : memref<2x8x4xi8, #asic.space<dram>>
+// CHECK: memref.copy %[[OLD]], %[[NEW]]
+// CHECK: %[[INDEX:.*]] = memref.alloc() : memref<i32, #asic.space<sram>>
+// CHECK: memref.copy %[[I]], %[[INDEX]]
+// CHECK: asic.copy %[[ROW]], %[[NEW]] at %[[INDEX]] dim 1
+// CHECK-NOT: memref.alloc
+// CHECK: asic.copy %[[ROW]], %[[NEW]] at %[[INDEX]] dim 1
+// CHECK: return %[[NEW]]
+// ASIC-LABEL: func.func @update
+// ASIC: asic.copy {{.*}} to memref<i32, #asic.space<sram>>
+// ASIC-COUNT-2: asic.copy %{{.*}}, %{{.*}} at %{{.*}} dim 1 : memref<2x1x4xi8, #asic.space<sram>> to memref<2x8x4xi8, #asic.space<dram>>
+func.func @update(%old: tensor<2x8x4xi8>, %row: tensor<2x1x4xi8>, %i: tensor<i32>) -> tensor<2x8x4xi8> attributes {asic.region = "accelerator"} {
+  %0 = asic.update_slice %row into %old[%i] dim 1 : tensor<2x1x4xi8> into tensor<2x8x4xi8>
+  %1 = asic.update_slice %row into %0[%i] dim 1 : tensor<2x1x4xi8> into tensor<2x8x4xi8>
+  return %1 : tensor<2x8x4xi8>
+}
+
+// A block larger than an eighth of SRAM goes there in pieces, each of which keeps its places.
+// ASIC-LABEL: func.func @update_large
+// ASIC: asic.copy %{{.*}}, %{{.*}} at %{{.*}} dim 0 : memref<2x10000xi8, #asic.space<sram>> to memref<4x10000xi8, strided<[10000, 1]>, #asic.space<dram>>
+// ASIC: asic.copy %{{.*}}, %{{.*}} at %{{.*}} dim 0 : memref<2x10000xi8, #asic.space<sram>> to memref<4x10000xi8, strided<[10000, 1], offset: 20000>, #asic.space<dram>>
+// ASIC-NOT: dim 0
+func.func @update_large(%old: tensor<6x10000xi8>, %rows: tensor<4x10000xi8>, %i: tensor<i32>) -> tensor<6x10000xi8> attributes {asic.region = "accelerator"} {
+  %0 = asic.update_slice %rows into %old[%i] dim 0 : tensor<4x10000xi8> into tensor<6x10000xi8>
+  return %0 : tensor<6x10000xi8>
+}

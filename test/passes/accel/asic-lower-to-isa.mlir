@@ -142,3 +142,17 @@ func.func @depthwise(%unused: memref<4xi8, #asic.space<dram>>) {
      iterator_types = ["parallel", "parallel", "parallel", "reduction", "reduction"]}
   return
 }
+
+// -----
+
+#sram = #asic.space<sram>
+#dram = #asic.space<dram>
+
+// Two rows of a block of 8 rows by 4 bytes in every image: 7 places, 4 bytes apart.
+// CHECK: isa.copy dma0 {src_space = sram, src_addr = 64, run_bytes = 8, n0 = 3, n1 = 1, n2 = 1, n3 = 1, src_s0 = 8, dst_s0 = 32, index_addr = 128, index_n = 7, index_dst_s = 4}
+func.func @indexed(%cache: memref<3x8x4xi8, #dram> {asic.name = "cache"}) {
+  %rows = memref.alloc() {asic.address = 64 : i64} : memref<3x2x4xi8, #sram>
+  %i = memref.alloc() {asic.address = 128 : i64} : memref<i32, #sram>
+  asic.copy %rows, %cache at %i dim 1 {engine = 3 : i64} : memref<3x2x4xi8, #sram> to memref<3x8x4xi8, #dram>, memref<i32, #sram>
+  return
+}
