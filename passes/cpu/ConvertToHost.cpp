@@ -105,6 +105,46 @@ struct LowerRescale : OpRewritePattern<RescaleOp> {
   }
 };
 
+/// A slice at its place, where there is one: selected from itself and what is
+/// there, so that the rest of the tensor is not touched.
+struct LowerUpdateSlice : OpRewritePattern<UpdateSliceOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(UpdateSliceOp op,
+                                PatternRewriter &rewriter) const override {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    RankedTensorType type = op.getSource().getType();
+    int64_t rank = type.getRank(), dim = op.getDim();
+    Value place = tensor::ExtractOp::create(b, op.getIndex(), ValueRange());
+    place = arith::IndexCastOp::create(b, b.getIndexType(), place);
+    Value places = arith::ConstantIndexOp::create(
+        b, op.getDest().getType().getDimSize(dim) - type.getDimSize(dim) + 1);
+    Value isInside =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::ult, place, places);
+    place = arith::SelectOp::create(b, isInside, place,
+                                    arith::ConstantIndexOp::create(b, 0));
+    SmallVector<OpFoldResult> offsets(rank, b.getIndexAttr(0)),
+        strides(rank, b.getIndexAttr(1));
+    auto sizes = getAsIndexOpFoldResult(b.getContext(), type.getShape());
+    offsets[dim] = place;
+    Value old = tensor::ExtractSliceOp::create(b, type, op.getDest(), offsets,
+                                               sizes, strides);
+    SmallVector<AffineMap> maps(2, b.getMultiDimIdentityMap(rank));
+    SmallVector<utils::IteratorType> loops(rank, utils::IteratorType::parallel);
+    Value written = linalg::GenericOp::create(
+                        b, TypeRange(type), op.getSource(), old, maps, loops,
+                        [&](OpBuilder &nested, Location loc, ValueRange args) {
+                          Value value = arith::SelectOp::create(
+                              nested, loc, isInside, args[0], args[1]);
+                          linalg::YieldOp::create(nested, loc, value);
+                        })
+                        .getResult(0);
+    rewriter.replaceOpWithNewOp<tensor::InsertSliceOp>(
+        op, written, op.getDest(), offsets, sizes, strides);
+    return success();
+  }
+};
+
 /// A float multiply-accumulate is one fused operation, one rounding, as in the
 /// machine's contraction.
 struct FuseMultiplyAdd : OpRewritePattern<arith::AddFOp> {
@@ -216,8 +256,9 @@ struct ConvertToHostPass : impl::ConvertToHostPassBase<ConvertToHostPass> {
     RewritePatternSet patterns(&getContext());
     linalg::populateLinalgNamedOpsGeneralizationPatterns(patterns);
     tensor::populateDecomposeTensorConcatPatterns(patterns);
-    patterns.add<LowerRescale, FuseMultiplyAdd, InterchangeLoops>(
-        &getContext());
+    patterns
+        .add<LowerRescale, LowerUpdateSlice, FuseMultiplyAdd, InterchangeLoops>(
+            &getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       return signalPassFailure();
     checkPlaces(getOperation());

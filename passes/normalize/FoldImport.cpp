@@ -5,6 +5,7 @@
 #include "passes/Support/TensorBuilder.h"
 #include "passes/normalize/ExpandMath.h"
 #include "passes/normalize/FoldEmpty.h"
+#include "passes/normalize/RaiseUpdates.h"
 #include "passes/normalize/UnflattenBatch.h"
 
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
@@ -300,6 +301,7 @@ struct FoldImportPass : mlir::asic::impl::FoldImportPassBase<FoldImportPass> {
     populateFoldEmptyPatterns(patterns);
     populateExpandMathPatterns(patterns);
     populateUnflattenBatchPatterns(patterns);
+    populateRaiseUpdatePatterns(patterns);
     linalg::populateEraseUnusedOperandsAndResultsPatterns(patterns);
     for (StringRef name : {"linalg", "tensor", "arith"})
       if (Dialect *dialect = context->getLoadedDialect(name))

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Updates at places that tensors name. A few rows along one dimension become
-// selections by position, which the accelerator runs; anything else is a loop
-// over the updates, in order, on the host. Places outside end the run there.
+// Updates at places that tensors name. A few rows along one dimension are
+// written or, where they are combined with what is there, become selections by
+// position: both run on the accelerator. Anything else is a loop over the
+// updates, in order, on the host. Places outside end the run there.
+#include "dialects/Asic/Asic.h"
 #include "passes/Support/Constants.h"
 #include "passes/normalize/CompositeSupport.h"
 
@@ -14,8 +16,8 @@
 using namespace mlir;
 using namespace mlir::asic;
 
-/// Updates of at most this many rows are selections.
-constexpr int64_t kMaxSelectedRows = 4;
+/// Updates of at most this many rows are made row by row.
+constexpr int64_t kMaxRows = 4;
 
 namespace {
 /// What an update does to the element that it meets.
@@ -118,7 +120,7 @@ struct Rows {
 } // namespace
 
 /// The destination with `source`, of one row, at the row that `rows` names.
-static Value selectRow(TensorBuilder &b, Value destination, const Rows &rows,
+static Value updateRow(TensorBuilder &b, Value destination, const Rows &rows,
                        Value source, Update kind) {
   int64_t dim = rows.dim;
   RankedTensorType type = tensorType(destination);
@@ -132,6 +134,8 @@ static Value selectRow(TensorBuilder &b, Value destination, const Rows &rows,
       [&](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
         return extractAt(b, places, rows.position(b, args[0], extent));
       });
+  if (kind == Update::assign && extent != 0)
+    return UpdateSliceOp::create(b, source, destination, place, dim);
   SmallVector<int64_t> others = dimsWithout(rank, dim), shape;
   for (int64_t other : others)
     shape.push_back(type.getDimSize(other));
@@ -164,9 +168,9 @@ static Value updateRows(TensorBuilder &b, Value destination, Rows rows,
                                  return combine(b, kind, args[0], args[1],
                                                 false);
                                });
-  if (count <= kMaxSelectedRows) {
+  if (count <= kMaxRows) {
     for (int64_t row = 0; row < count; ++row)
-      destination = selectRow(b, destination,
+      destination = updateRow(b, destination,
                               {dim, slice(b, index, 0, row, 1), rows.wraps},
                               slice(b, source, dim, row, 1), kind);
     return destination;

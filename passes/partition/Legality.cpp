@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "passes/partition/Legality.h"
 
+#include "dialects/Asic/Asic.h"
 #include "passes/Support/ContractionBody.h"
 #include "passes/Support/LaneOps.h"
 #include "passes/Support/LinearForm.h"
@@ -144,7 +145,7 @@ Refusal Legality::check(Operation *op) const {
           })
       .Case<linalg::FillOp, arith::ConstantOp, tensor::EmptyOp, tensor::PadOp,
             tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::ConcatOp,
-            tensor::ReshapeOp>([](auto) { return Refusal(); })
+            tensor::ReshapeOp, UpdateSliceOp>([](auto) { return Refusal(); })
       .Case<func::CallOp>([](func::CallOp call) {
         return "expected an operator with a linalg form, got '" +
                call.getCallee().str() +

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "passes/partition/Placement.h"
 
+#include "dialects/Asic/Asic.h"
 #include "passes/Support/Locations.h"
 #include "passes/partition/Explain.h"
 #include "passes/partition/Legality.h"
@@ -45,8 +46,12 @@ OpCost costOf(Operation *op, const TargetModel &target) {
   if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op))
     return {};
   double bytes = 0;
-  for (Type type : op->getResultTypes())
-    bytes += tensorBytes(type);
+  // What is updated is written in place, as a rule.
+  if (auto update = dyn_cast<UpdateSliceOp>(op))
+    bytes = tensorBytes(update.getSource().getType());
+  else
+    for (Type type : op->getResultTypes())
+      bytes += tensorBytes(type);
   return {bytes / target.dram.bytesPerCycle.asDouble(),
           bytes / kHostBytesPerCycle};
 }

@@ -30,8 +30,8 @@ static RankedTensorType stored(Type type) {
 /// Ops that pass elements on without looking at them.
 static bool isMovement(Operation *op) {
   return isa<tensor::EmptyOp, tensor::ExpandShapeOp, tensor::CollapseShapeOp,
-             tensor::ExtractSliceOp, tensor::InsertSliceOp, tensor::ConcatOp>(
-      op);
+             tensor::ExtractSliceOp, tensor::InsertSliceOp, tensor::ConcatOp,
+             UpdateSliceOp>(op);
 }
 
 namespace {

@@ -98,3 +98,17 @@ func.func @update(%table: tensor<10xf32>, %row: i64, %value: f32) -> tensor<10xf
   %1 = tensor.insert %value into %table[%0] : tensor<10xf32> loc(fused<"aten.scatter">["model.py":3:0])
   return %1 : tensor<10xf32>
 }
+
+// The slice at its place, or at place 0 what is there.
+// CHECK-LABEL: func.func @update_slice
+// CHECK: %[[I:.*]] = arith.index_cast %{{.*}} : i32 to index
+// CHECK: %[[INSIDE:.*]] = arith.cmpi ult, %[[I]], %c7
+// CHECK: %[[AT:.*]] = arith.select %[[INSIDE]], %[[I]], %c0
+// CHECK: %[[OLD:.*]] = tensor.extract_slice %{{.*}}[0, %[[AT]]] [3, 2] [1, 1]
+// CHECK: %[[NEW:.*]] = linalg.generic {{.*}}outs(%[[OLD]] : tensor<3x2xf32>)
+// CHECK: arith.select %[[INSIDE]]
+// CHECK: tensor.insert_slice %[[NEW]] into %{{.*}}[0, %[[AT]]] [3, 2] [1, 1]
+func.func @update_slice(%slice: tensor<3x2xf32>, %x: tensor<3x8xf32>, %i: tensor<i32>) -> tensor<3x8xf32> {
+  %0 = asic.update_slice %slice into %x[%i] dim 1 : tensor<3x2xf32> into tensor<3x8xf32>
+  return %0 : tensor<3x8xf32>
+}

@@ -16,13 +16,25 @@ func.func @cumsum(%x: tensor<2x5xf32>) -> tensor<2x5xf32> {
 // CHECK: %[[PLACES:.*]] = arith.constant dense<[0, 1, 2, 3, 4, 5]> : tensor<6xi32>
 // CHECK: tensor.extract %[[PLACES]]
 // CHECK-NOT: tensor.extract
-// CHECK: arith.cmpi eq
-// CHECK: arith.select
+// CHECK: asic.update_slice %{{.*}} into %{{.*}}[%{{.*}}] dim 1 : tensor<4x1xf32> into tensor<4x6xf32>
 // CHECK-NOT: scf.for
 // CHECK: return
 func.func @index_copy_one_row(%x: tensor<4x6xf32>, %i: tensor<1xi64>,
                               %v: tensor<4x1xf32>) -> tensor<4x6xf32> {
   %y = call @asic.index_copy(%x, %i, %v)
+      : (tensor<4x6xf32>, tensor<1xi64>, tensor<4x1xf32>) -> tensor<4x6xf32>
+  return %y : tensor<4x6xf32>
+}
+
+// A row that is combined with what is there is a selection by position.
+// CHECK-LABEL: func.func @index_add_one_row
+// CHECK: arith.cmpi eq
+// CHECK: arith.select
+// CHECK-NOT: scf.for
+// CHECK: return
+func.func @index_add_one_row(%x: tensor<4x6xf32>, %i: tensor<1xi64>,
+                             %v: tensor<4x1xf32>) -> tensor<4x6xf32> {
+  %y = call @asic.index_add(%x, %i, %v)
       : (tensor<4x6xf32>, tensor<1xi64>, tensor<4x1xf32>) -> tensor<4x6xf32>
   return %y : tensor<4x6xf32>
 }
@@ -90,6 +102,11 @@ func.func private @asic.index_copy(tensor<4x6xf32>, tensor<1xi64>,
   attributes {asic.op = "aten.index_copy.default",
               asic.operands = ["self", "index", "source"],
               asic.results = [0], asic.dim = 1 : i64}
+func.func private @asic.index_add(tensor<4x6xf32>, tensor<1xi64>,
+    tensor<4x1xf32>) -> tensor<4x6xf32>
+  attributes {asic.op = "aten.index_add.default",
+              asic.operands = ["self", "index", "source"],
+              asic.results = [0], asic.dim = 1 : i64, asic.alpha = 1 : i64}
 func.func private @asic.index_put(tensor<4x6xf32>, tensor<8x1xi64>,
     tensor<3xi64>, tensor<8x3xf32>) -> tensor<4x6xf32>
   attributes {asic.op = "aten.index_put.default",

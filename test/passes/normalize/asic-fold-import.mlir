@@ -130,3 +130,93 @@ func.func @batches_of_two_kinds(%a: tensor<2x4x8x16xf32>, %b: tensor<4x2x16x5xf3
   %4 = linalg.batch_matmul ins(%0, %1 : tensor<8x8x16xf32>, tensor<8x16x5xf32>) outs(%3 : tensor<8x8x5xf32>) -> tensor<8x8x5xf32>
   return %4 : tensor<8x8x5xf32>
 }
+
+// A selection by position from an argument writes one row; a position outside
+// becomes -1.
+// CHECK-LABEL: func.func @select_row
+// CHECK-SAME: %[[CACHE:.*]]: tensor<2x6x4xf32>, %[[ROW:.*]]: tensor<2x4xf32>
+// CHECK: %[[INDEX:.*]] = linalg.generic
+// CHECK: arith.cmpi ult, %{{.*}}, %c6_i64
+// CHECK: arith.select %{{.*}}, %{{.*}}, %c-1_i32
+// CHECK: %[[SLICE:.*]] = tensor.expand_shape %[[ROW]]
+// CHECK: %[[NEW:.*]] = asic.update_slice %[[SLICE]] into %[[CACHE]][%[[INDEX]]] dim 1 : tensor<2x1x4xf32> into tensor<2x6x4xf32>
+// CHECK: return %[[NEW]]
+func.func @select_row(%cache: tensor<2x6x4xf32>, %row: tensor<2x4xf32>, %position: tensor<i64>) -> tensor<2x6x4xf32> {
+  %places = arith.constant dense<[0, 1, 2, 3, 4, 5]> : tensor<6xi64>
+  %0 = tensor.empty() : tensor<6xi1>
+  %mask = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> ()>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]}
+    ins(%places, %position : tensor<6xi64>, tensor<i64>) outs(%0 : tensor<6xi1>) {
+  ^bb0(%a: i64, %b: i64, %o: i1):
+    %c = arith.cmpi eq, %a, %b : i64
+    linalg.yield %c : i1
+  } -> tensor<6xi1>
+  %1 = tensor.empty() : tensor<2x6x4xf32>
+  %2 = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d1)>, affine_map<(d0, d1, d2) -> (d0, d2)>, affine_map<(d0, d1, d2) -> (d0, d1, d2)>, affine_map<(d0, d1, d2) -> (d0, d1, d2)>], iterator_types = ["parallel", "parallel", "parallel"]}
+    ins(%mask, %row, %cache : tensor<6xi1>, tensor<2x4xf32>, tensor<2x6x4xf32>) outs(%1 : tensor<2x6x4xf32>) {
+  ^bb0(%m: i1, %n: f32, %old: f32, %o: f32):
+    %c = arith.select %m, %n, %old : f32
+    linalg.yield %c : f32
+  } -> tensor<2x6x4xf32>
+  return %2 : tensor<2x6x4xf32>
+}
+
+// Not where places repeat, the other side is selected, or what is selected from is computed.
+// CHECK-LABEL: func.func @other_selections
+// CHECK-NOT: asic.update_slice
+// CHECK: return
+func.func @other_selections(%x: tensor<4x3xf32>, %row: tensor<3xf32>, %position: tensor<i64>) -> (tensor<4x3xf32>, tensor<4x3xf32>, tensor<4x3xf32>) {
+  %twice = arith.constant dense<[0, 1, 1, 3]> : tensor<4xi64>
+  %places = arith.constant dense<[0, 1, 2, 3]> : tensor<4xi64>
+  %0 = tensor.empty() : tensor<4xi1>
+  %1 = tensor.empty() : tensor<4x3xf32>
+  %both = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> ()>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]}
+    ins(%twice, %position : tensor<4xi64>, tensor<i64>) outs(%0 : tensor<4xi1>) {
+  ^bb0(%a: i64, %b: i64, %o: i1):
+    %c = arith.cmpi eq, %a, %b : i64
+    linalg.yield %c : i1
+  } -> tensor<4xi1>
+  %one = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> ()>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]}
+    ins(%places, %position : tensor<4xi64>, tensor<i64>) outs(%0 : tensor<4xi1>) {
+  ^bb0(%a: i64, %b: i64, %o: i1):
+    %c = arith.cmpi eq, %a, %b : i64
+    linalg.yield %c : i1
+  } -> tensor<4xi1>
+  %computed = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+    ins(%x : tensor<4x3xf32>) outs(%1 : tensor<4x3xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %c = arith.negf %a : f32
+    linalg.yield %c : f32
+  } -> tensor<4x3xf32>
+  %2 = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0)>, affine_map<(d0, d1) -> (d1)>, #id, #id], iterator_types = ["parallel", "parallel"]}
+    ins(%both, %row, %x : tensor<4xi1>, tensor<3xf32>, tensor<4x3xf32>) outs(%1 : tensor<4x3xf32>) {
+  ^bb0(%m: i1, %n: f32, %old: f32, %o: f32):
+    %c = arith.select %m, %n, %old : f32
+    linalg.yield %c : f32
+  } -> tensor<4x3xf32>
+  %3 = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0)>, affine_map<(d0, d1) -> (d1)>, #id, #id], iterator_types = ["parallel", "parallel"]}
+    ins(%one, %row, %x : tensor<4xi1>, tensor<3xf32>, tensor<4x3xf32>) outs(%1 : tensor<4x3xf32>) {
+  ^bb0(%m: i1, %n: f32, %old: f32, %o: f32):
+    %c = arith.select %m, %old, %n : f32
+    linalg.yield %c : f32
+  } -> tensor<4x3xf32>
+  %4 = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0)>, affine_map<(d0, d1) -> (d1)>, #id, #id], iterator_types = ["parallel", "parallel"]}
+    ins(%one, %row, %computed : tensor<4xi1>, tensor<3xf32>, tensor<4x3xf32>) outs(%1 : tensor<4x3xf32>) {
+  ^bb0(%m: i1, %n: f32, %old: f32, %o: f32):
+    %c = arith.select %m, %n, %old : f32
+    linalg.yield %c : f32
+  } -> tensor<4x3xf32>
+  return %2, %3, %4 : tensor<4x3xf32>, tensor<4x3xf32>, tensor<4x3xf32>
+}
+
+// A constant place is an insertion, one outside nothing.
+// CHECK-LABEL: func.func @constant_place
+// CHECK-SAME: %[[X:.*]]: tensor<4x3xf32>
+// CHECK: %[[IN:.*]] = tensor.insert_slice %{{.*}} into %[[X]][2, 0] [2, 3] [1, 1]
+// CHECK: return %[[IN]], %[[X]]
+func.func @constant_place(%x: tensor<4x3xf32>, %rows: tensor<2x3xf32>) -> (tensor<4x3xf32>, tensor<4x3xf32>) {
+  %last = arith.constant dense<2> : tensor<i32>
+  %behind = arith.constant dense<3> : tensor<i32>
+  %0 = asic.update_slice %rows into %x[%last] dim 0 : tensor<2x3xf32> into tensor<4x3xf32>
+  %1 = asic.update_slice %rows into %x[%behind] dim 0 : tensor<2x3xf32> into tensor<4x3xf32>
+  return %0, %1 : tensor<4x3xf32>, tensor<4x3xf32>
+}
