@@ -8,7 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmarks.architectures.libraries import Build, image, net, tokens, transformers
+from benchmarks.architectures.libraries import (
+    Build,
+    image,
+    import_torchvision,
+    net,
+    tokens,
+    transformers,
+)
 from benchmarks.architectures.registry import Architecture, Model
 from benchmarks.nets.language import MiniLm, RmsNorm
 
@@ -27,6 +34,28 @@ _DECODER: dict[str, Any] = {
     "bos_token_id": 1,
     "eos_token_id": 2,
 }
+
+
+def _static_cache(name: str, **more: Any) -> Build:
+    """One token of a decoder of transformers; its static cache is state."""
+
+    def build() -> Model:
+        import_torchvision()
+        import transformers as library
+        from transformers.integrations.executorch import TorchExportableModuleWithStaticCache
+
+        config = getattr(library, f"{name}Config")(**_DECODER, **more)
+        model = getattr(library, f"{name}ForCausalLM")(config)
+        model.generation_config = library.GenerationConfig(
+            use_cache=True, cache_implementation="static", max_length=32
+        )
+        step = TorchExportableModuleWithStaticCache(
+            model, batch_size=1, max_cache_len=32, device=torch.device("cpu")
+        )
+        inputs = {"input_ids": torch.tensor([[7]]), "cache_position": torch.tensor([5])}
+        return Model(step, kwargs=inputs)
+
+    return build
 
 
 class CachedDecoder(nn.Module):
@@ -367,6 +396,11 @@ _DECODERS: dict[str, tuple[str, Build]] = {
         ),
     ),
     "llama_decode": ("own", net("llama_decode")),
+    "llama_static_cache": ("transformers", _static_cache("Llama")),
+    "mistral_static_cache": ("transformers", _static_cache("Mistral", sliding_window=8)),
+    "qwen3_static_cache": ("transformers", _static_cache("Qwen3", head_dim=16)),
+    "gemma2_static_cache": ("transformers", _static_cache("Gemma2", head_dim=16)),
+    "smollm3_static_cache": ("transformers", _static_cache("SmolLM3")),
     "cached_decoder_cat": ("own", _cached("cat")),
     "cached_decoder_where": ("own", _cached("where")),
     "cached_decoder_index_copy": ("own", _cached("index_copy")),

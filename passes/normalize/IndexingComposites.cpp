@@ -153,6 +153,26 @@ static Value updateRow(TensorBuilder &b, Value destination, const Rows &rows,
   return b.map(inputs, maps, type.getShape(), type.getElementType(), body);
 }
 
+/// The first of the rows that a constant names one after the other, none for
+/// any other index and for rows that do not exist.
+static std::optional<int64_t> matchRun(const Rows &rows, int64_t extent) {
+  ElementsAttr constant = getConstant(rows.index);
+  std::optional<SmallVector<double>> numbers;
+  if (constant)
+    numbers = readReals(constant);
+  if (!numbers || numbers->empty())
+    return std::nullopt;
+  int64_t first = numbers->front(), count = numbers->size();
+  if (rows.wraps && first < 0)
+    first += extent;
+  for (auto [n, number] : llvm::enumerate(*numbers))
+    if (int64_t(number) + (rows.wraps && number < 0 ? extent : 0) !=
+        first + int64_t(n))
+      return std::nullopt;
+  return first >= 0 && first + count <= extent ? std::optional(first)
+                                               : std::nullopt;
+}
+
 /// Updates the rows that `rows` names, each by its row of `source`.
 static Value updateRows(TensorBuilder &b, Value destination, Rows rows,
                         Value source, Update kind) {
@@ -168,6 +188,16 @@ static Value updateRows(TensorBuilder &b, Value destination, Rows rows,
                                  return combine(b, kind, args[0], args[1],
                                                 false);
                                });
+  std::optional<int64_t> first = matchRun(rows, type.getDimSize(dim));
+  if (first && kind == Update::assign) {
+    SmallVector<OpFoldResult> offsets(rank, b.getIndexAttr(0)),
+        strides(rank, b.getIndexAttr(1));
+    offsets[dim] = b.getIndexAttr(*first);
+    auto sizes =
+        getAsIndexOpFoldResult(b.getContext(), tensorType(source).getShape());
+    return tensor::InsertSliceOp::create(b, source, destination, offsets, sizes,
+                                         strides);
+  }
   if (count <= kMaxRows) {
     for (int64_t row = 0; row < count; ++row)
       destination = updateRow(b, destination,

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from asic.errors import ProgramError
 
 if TYPE_CHECKING:
     from asic.compiled import Compiled
+    from asic.tensors import TensorSpec
 
 
 def generate(
@@ -31,11 +32,11 @@ def generate(
         prompt: token numbers, at least one; also an array or a tensor, (n,) or (1, n).
         max_new_tokens: how many tokens to add at most.
         prefill: called with tokens int64 (1, n), fills the cache from its beginning; its state
-            has the paths of decode's. It takes as much of the prompt as it can, all but the
-            last token; the rest goes through `decode`.
+            has the paths of decode's, maybe behind a prefix. It takes as much of the prompt as
+            it can, all but the last token; the rest goes through `decode`.
         stop: tokens that end the text; the one that did is the last of the result.
-        length: tokens that the cache holds; None takes the third dimension of the first state
-            buffer, (1, heads, length, size).
+        length: tokens that the cache holds; None takes the third dimension of the longest
+            state buffer of four, (1, heads, length, size).
 
     Returns:
         The new tokens. The state of `decode` is that after the last token that it was given.
@@ -93,21 +94,19 @@ def _tokens(prompt: Any) -> list[int]:
 
 def _length(decode: Compiled) -> int:
     specs = list(decode.state.specs.values())
-    if not specs or len(specs[0].shape) != 4:
+    # A cache may count its tokens besides.
+    caches = [spec for spec in specs if len(spec.shape) == 4]
+    if not caches:
         raise ProgramError(
             "expected a model that keeps keys and values (1, heads, length, size) as state, got "
             f"{specs[0] if specs else 'one without state'}; pass length"
         )
-    return specs[0].shape[2]
+    return max(spec.shape[2] for spec in caches)
 
 
 def _fill(prefill: Compiled, decode: Compiled, tokens: list[int]) -> int:
     """Runs the prefill program on the first tokens; returns how many it took."""
-    if prefill.state.specs != decode.state.specs:
-        raise ProgramError(
-            "expected a prefill model with the state of the decoding one, got "
-            f"{', '.join(prefill.state.specs) or 'none'}"
-        )
+    paths = _paths(prefill, decode)
     if not tokens:
         return 0
     count = prefill.inputs[0].shape[-1]
@@ -116,5 +115,28 @@ def _fill(prefill: Compiled, decode: Compiled, tokens: list[int]) -> int:
     padded = np.array([taken + [0] * (count - len(taken))], np.int64)
     prefill.reset_state()
     prefill.run_flat([padded])
-    decode.state.update(prefill.state)
+    decode.state.update({path: prefill.state[its] for path, its in paths.items()})
     return len(taken)
+
+
+def _paths(prefill: Compiled, decode: Compiled) -> dict[str, str]:
+    """The path in `prefill` of each buffer of `decode`; a module around a model adds a prefix."""
+    mine, theirs = decode.state.specs, prefill.state.specs
+    paths = {
+        path: its
+        for path, spec in mine.items()
+        for its, other in theirs.items()
+        if (f".{its}".endswith(f".{path}") or f".{path}".endswith(f".{its}"))
+        and (spec.shape, spec.dtype) == (other.shape, other.dtype)
+    }
+    if len(mine) != len(theirs) or len(set(paths.values())) != len(mine):
+        raise ProgramError(
+            f"expected a prefill model with the state of the decoding one, {_listed(mine)}, got "
+            f"{_listed(theirs)}; write both as modules around the same model"
+        )
+    return paths
+
+
+def _listed(specs: Mapping[str, TensorSpec]) -> str:
+    names = [f"{path} {spec.dtype}{list(spec.shape)}" for path, spec in specs.items()]
+    return ", ".join(names[:4]) + (", …" if len(names) > 4 else "") if names else "none"

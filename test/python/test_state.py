@@ -400,19 +400,70 @@ def test_attribute_that_is_no_buffer() -> None:
             )
 
 
-def test_buffer_of_two_names() -> None:
-    class Aliased(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            shared = torch.zeros(2, 8)
-            self.register_buffer("a", shared)
-            self.register_buffer("b", shared)
+class TwoNames(nn.Module):
+    """Writes to a buffer by one name and reads it, or a part of it, by another."""
 
-        def forward(self, x: Tensor) -> Tensor:
-            self.a.add_(x)
-            return x * self.b
+    def __init__(self, part: bool = False) -> None:
+        super().__init__()
+        shared = torch.zeros(2, 8)
+        self.register_buffer("a", shared)
+        self.register_buffer("b", shared[:1] if part else shared)
 
-    refuse("written buffers of their own, got 'a' and 'b' in one memory", Aliased().eval())
+    def forward(self, x: Tensor) -> Tensor:
+        self.a.add_(x)
+        return x * self.b
+
+
+class Keeper:
+    """A cache as transformers has it: tensors in attributes of an object that is no module."""
+
+    def __init__(self) -> None:
+        self.keys, self.count = torch.zeros(1, 2, 8, 4), torch.zeros((), dtype=torch.int64)
+
+    def update(self, key: Tensor) -> Tensor:
+        """Writes the next row; gives all of them."""
+        self.keys.index_copy_(2, torch.arange(1) + self.count, key)
+        self.count.add_(1)
+        return self.keys
+
+
+class Wrapper(nn.Module):
+    """Registers the tensors of its cache, which `forward` reaches through the object."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.keeper, self.linear = Keeper(), nn.Linear(8, 8)
+        self.register_buffer("key_cache", self.keeper.keys, persistent=False)
+        self.register_buffer("count", self.keeper.count)
+
+    def forward(self, x: Tensor) -> Tensor:
+        key = self.linear(x).unflatten(-1, (2, 4)).transpose(1, 2)
+        return self.keeper.update(key).sum(2)
+
+
+@pytest.mark.parametrize("target", ["edge-tx1", "cpu"])
+@pytest.mark.parametrize("strict", [None, False, True])
+def test_a_buffer_of_two_names(target: str, strict: bool | None) -> None:
+    for model, x, paths in (
+        (TwoNames(), torch.ones(2, 8), {"a"}),
+        (Wrapper(), torch.ones(1, 1, 8), {"key_cache", "count"}),
+    ):
+        reference = copy.deepcopy(model)
+        exported = model if strict is None else torch.export.export(model, (x,), strict=strict)
+        before = str(exported)
+        compiled = asic.compile(exported, None if strict is not None else (x,), target=target)
+        assert str(exported) == before
+        assert strict or set(compiled.state) == paths
+        for number in range(3):
+            torch.testing.assert_close(
+                compiled(x + number), reference(x + number), atol=0.05, rtol=0.01
+            )
+
+
+def test_buffers_that_overlap() -> None:
+    refuse(
+        "written buffers of their own, got 'a' and 'b' in one memory", TwoNames(part=True).eval()
+    )
 
 
 def test_batch_norm_that_learns() -> None:

@@ -18,6 +18,7 @@ from torch.utils import _pytree as pytree
 
 from asic.errors import CompileError
 from asic.frontend import meta
+from asic.frontend.aliases import join
 from asic.frontend.attributes import followed
 from asic.frontend.messages import error, export_error, first_line, quiet
 
@@ -113,7 +114,7 @@ def decompose(program: ExportedProgram, table: dict[Any, Callable[..., Any]]) ->
     """
     try:
         with torch.no_grad(), quiet():
-            return program.run_decompositions(table)  # type: ignore[no-any-return]
+            return join(program, lambda joined: joined.run_decompositions(table))
     except RuntimeError as problem:
         constant = re.match(r"Constant (\S+) is mutated", str(problem))
         if constant:

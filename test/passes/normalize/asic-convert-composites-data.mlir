@@ -26,6 +26,37 @@ func.func @index_copy_one_row(%x: tensor<4x6xf32>, %i: tensor<1xi64>,
   return %y : tensor<4x6xf32>
 }
 
+// Constant rows that follow one another are one block.
+// CHECK-LABEL: func.func @index_copy_run
+// CHECK: tensor.insert_slice %{{.*}} into %{{.*}}[0, 1] [4, 5] [1, 1]
+// CHECK-NOT: scf.for
+// CHECK: return
+func.func @index_copy_run(%x: tensor<4x6xf32>, %v: tensor<4x5xf32>)
+    -> tensor<4x6xf32> {
+  %i = arith.constant dense<[1, 2, 3, 4, 5]> : tensor<5xi64>
+  %y = call @asic.index_copy.run(%x, %i, %v)
+      : (tensor<4x6xf32>, tensor<5xi64>, tensor<4x5xf32>) -> tensor<4x6xf32>
+  return %y : tensor<4x6xf32>
+}
+
+// Others, and rows that do not exist, are updates of their own.
+// CHECK-LABEL: func.func @index_copy_no_run
+// CHECK-NOT: tensor.insert_slice
+// CHECK: scf.for
+// CHECK: scf.for
+// CHECK-NOT: tensor.insert_slice
+// CHECK: return
+func.func @index_copy_no_run(%x: tensor<4x6xf32>, %v: tensor<4x5xf32>)
+    -> (tensor<4x6xf32>, tensor<4x6xf32>) {
+  %i = arith.constant dense<[1, 2, 3, 5, 4]> : tensor<5xi64>
+  %j = arith.constant dense<[2, 3, 4, 5, 6]> : tensor<5xi64>
+  %y = call @asic.index_copy.run(%x, %i, %v)
+      : (tensor<4x6xf32>, tensor<5xi64>, tensor<4x5xf32>) -> tensor<4x6xf32>
+  %z = call @asic.index_copy.run(%x, %j, %v)
+      : (tensor<4x6xf32>, tensor<5xi64>, tensor<4x5xf32>) -> tensor<4x6xf32>
+  return %y, %z : tensor<4x6xf32>, tensor<4x6xf32>
+}
+
 // A row that is combined with what is there is a selection by position.
 // CHECK-LABEL: func.func @index_add_one_row
 // CHECK: arith.cmpi eq
@@ -99,6 +130,11 @@ func.func private @asic.cumsum(tensor<2x5xf32>) -> tensor<2x5xf32>
               asic.results = [0], asic.dim = 1 : i64}
 func.func private @asic.index_copy(tensor<4x6xf32>, tensor<1xi64>,
     tensor<4x1xf32>) -> tensor<4x6xf32>
+  attributes {asic.op = "aten.index_copy.default",
+              asic.operands = ["self", "index", "source"],
+              asic.results = [0], asic.dim = 1 : i64}
+func.func private @asic.index_copy.run(tensor<4x6xf32>, tensor<5xi64>,
+    tensor<4x5xf32>) -> tensor<4x6xf32>
   attributes {asic.op = "aten.index_copy.default",
               asic.operands = ["self", "index", "source"],
               asic.results = [0], asic.dim = 1 : i64}
