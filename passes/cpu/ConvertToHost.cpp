@@ -10,6 +10,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/Transforms/Transforms.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/IR/Matchers.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "llvm/Support/FormatVariadic.h"
 
@@ -221,17 +222,24 @@ std::string describeSource(Operation *op) {
   return source.torchOp + " at " + source.source() + ": ";
 }
 
-/// Stops the program where a place in `tensor` that values of tensors name does
-/// not exist.
+/// True for an index that may be outside of a dimension of `extent`: a constant
+/// that is, or one that values of tensors name. Those of loops never are.
+bool mayBeOutside(Value index, int64_t extent) {
+  APInt constant;
+  if (matchPattern(index, m_ConstantInt(&constant)))
+    return constant.isNegative() || constant.sge(extent);
+  auto cast = index.getDefiningOp<arith::IndexCastOp>();
+  // Samples beside an image were cut off at its border.
+  return cast && !cast.getIn().getDefiningOp<arith::MinSIOp>();
+}
+
+/// Stops the program where a place in `tensor` does not exist.
 void checkPlace(Operation *op, RankedTensorType tensor, ValueRange place) {
   ImplicitLocOpBuilder b(op->getLoc(), op);
   for (auto [dim, index] : llvm::enumerate(place)) {
-    auto cast = index.getDefiningOp<arith::IndexCastOp>();
-    // Samples beside an image were cut off at its border.
-    if (!cast || tensor.isDynamicDim(dim) ||
-        cast.getIn().getDefiningOp<arith::MinSIOp>())
-      continue;
     int64_t extent = tensor.getDimSize(dim);
+    if (tensor.isDynamicDim(dim) || !mayBeOutside(index, extent))
+      continue;
     Value size = arith::ConstantIndexOp::create(b, extent);
     Value isInside =
         arith::CmpIOp::create(b, arith::CmpIPredicate::ult, index, size);

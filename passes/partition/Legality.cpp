@@ -145,7 +145,17 @@ Refusal Legality::check(Operation *op) const {
           })
       .Case<linalg::FillOp, arith::ConstantOp, tensor::EmptyOp, tensor::PadOp,
             tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::ConcatOp,
-            tensor::ReshapeOp, UpdateSliceOp>([](auto) { return Refusal(); })
+            tensor::ReshapeOp>([](auto) { return Refusal(); })
+      .Case<UpdateSliceOp>([&](UpdateSliceOp update) -> Refusal {
+        int64_t extent = update.getDest().getType().getDimSize(update.getDim());
+        if (!target.limits.maxExtent ||
+            uint64_t(extent) <= target.limits.maxExtent)
+          return std::nullopt;
+        return llvm::formatv("expected at most {0} places to write to, got {1};"
+                             " make a tensor of fewer rows",
+                             target.limits.maxExtent, extent)
+            .str();
+      })
       .Case<func::CallOp>([](func::CallOp call) {
         return "expected an operator with a linalg form, got '" +
                call.getCallee().str() +

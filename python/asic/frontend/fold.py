@@ -13,6 +13,8 @@ from typing import Any, cast
 import torch
 from torch.fx import GraphModule, Node
 
+from asic.frontend.locations import source_of
+from asic.frontend.messages import error, first_line
 from asic.frontend.meta import has_data
 
 aten = torch.ops.aten
@@ -285,8 +287,14 @@ def evaluate(node: Node, values: dict[Node, Any], limit: int) -> Any:
         return None
     args = torch.fx.node.map_arg(node.args, lambda n: values[n])
     kwargs = torch.fx.node.map_arg(node.kwargs, lambda n: values[n])
-    with torch.no_grad():
-        result = target(*args, **kwargs)
+    try:
+        with torch.no_grad():
+            result = target(*args, **kwargs)
+    except (IndexError, RuntimeError, ValueError) as problem:
+        raise error(
+            f"expected constants that PyTorch can compute with, got {node.target} at "
+            f"{source_of(node)}: {first_line(problem)}; run the model in PyTorch, it stops there, too"
+        ) from problem
     if isinstance(result, torch.Tensor) and result.numel() > limit:
         return None
     return result

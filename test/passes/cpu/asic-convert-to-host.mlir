@@ -112,3 +112,18 @@ func.func @update_slice(%slice: tensor<3x2xf32>, %x: tensor<3x8xf32>, %i: tensor
   %0 = asic.update_slice %slice into %x[%i] dim 1 : tensor<3x2xf32> into tensor<3x8xf32>
   return %0 : tensor<3x8xf32>
 }
+
+// A constant place may not exist either.
+// CHECK-LABEL: func.func @constant_places
+// CHECK: %[[NEVER:.*]] = arith.cmpi ult, %c10{{.*}}, %c10
+// CHECK: cf.assert %[[NEVER]], "expected indices of 0 to 9, got one outside"
+// CHECK: tensor.extract
+// CHECK-NOT: cf.assert
+// CHECK: tensor.extract
+func.func @constant_places(%table: tensor<10xf32>) -> (f32, f32) {
+  %ten = arith.constant 10 : index
+  %nine = arith.constant 9 : index
+  %0 = tensor.extract %table[%ten] : tensor<10xf32>
+  %1 = tensor.extract %table[%nine] : tensor<10xf32>
+  return %0, %1 : f32, f32
+}
