@@ -32,33 +32,43 @@ static bool isIota(Value value) {
          });
 }
 
-/// The tensor of one element that `mask` compares all places with, when mask is
-/// `place == position`.
-static Value matchPosition(Value mask) {
+namespace {
+/// A mask that compares all places with a position, a tensor of one element.
+struct PositionMask {
+  Value position;
+  /// True at the position, or everywhere else.
+  bool isThere;
+};
+} // namespace
+
+static std::optional<PositionMask> matchPositionMask(Value mask) {
   auto compare = beforeReshapes(mask).getDefiningOp<linalg::GenericOp>();
   if (!compare || !isParallel(compare) || compare.getNumDpsInputs() != 2)
-    return {};
+    return std::nullopt;
   auto cmp = compare.getBody()
                  ->getTerminator()
                  ->getOperand(0)
                  .getDefiningOp<arith::CmpIOp>();
   bool comparesInputs =
-      cmp && cmp.getPredicate() == arith::CmpIPredicate::eq &&
+      cmp &&
+      (cmp.getPredicate() == arith::CmpIPredicate::eq ||
+       cmp.getPredicate() == arith::CmpIPredicate::ne) &&
       llvm::all_of(cmp->getOperands(), [&](Value operand) {
         auto argument = dyn_cast<BlockArgument>(operand);
         return argument && argument.getOwner() == compare.getBody();
       });
   if (!comparesInputs || cmp.getLhs() == cmp.getRhs())
-    return {};
+    return std::nullopt;
   int64_t count = tensorType(compare.getResult(0)).getNumElements();
   for (unsigned i : {0, 1}) {
     Value places = compare.getDpsInputs()[i],
           position = compare.getDpsInputs()[1 - i];
     if (tensorType(position).getNumElements() == 1 &&
         tensorType(places).getNumElements() == count && isIota(places))
-      return position;
+      return PositionMask{position,
+                          cmp.getPredicate() == arith::CmpIPredicate::eq};
   }
-  return {};
+  return std::nullopt;
 }
 
 /// The only dimension of more than one element along which `mask` varies under
@@ -79,9 +89,9 @@ static std::optional<int64_t> matchDim(AffineMap map, Value mask) {
 
 namespace {
 
-/// select(place == position, row, argument) writes the row at the position.
-/// A tensor that the network computes is left to the vector unit, which selects
-/// while the tensor is on the chip.
+/// select(place == position, row, argument), or its opposite, writes the row at
+/// the position. A tensor that the network computes is left to the vector unit,
+/// which selects while the tensor is on the chip.
 struct RaiseSelect : OpRewritePattern<linalg::GenericOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -105,23 +115,27 @@ struct RaiseSelect : OpRewritePattern<linalg::GenericOp> {
     OpOperand *mask = operandOf(select.getCondition()),
               *row = operandOf(select.getTrueValue()),
               *old = operandOf(select.getFalseValue());
+    if (!mask || !row || !old)
+      return rewriter.notifyMatchFailure(op, "no selection of tensors");
+    std::optional<int64_t> dim =
+        matchDim(op.getMatchingIndexingMap(mask), mask->get());
+    auto found = dim ? matchPositionMask(mask->get()) : std::nullopt;
+    if (!found)
+      return rewriter.notifyMatchFailure(op, "no mask of a position");
+    if (!found->isThere)
+      std::swap(row, old);
     RankedTensorType type = tensorType(op.getResult(0));
-    if (!mask || !row || !old || old->get().getType() != type ||
-        !isArgument(old->get()) ||
+    if (old->get().getType() != type || !isArgument(old->get()) ||
         !op.getMatchingIndexingMap(old).isIdentity() ||
         !op.getMatchingIndexingMap(op.getDpsInitOperand(0)).isIdentity())
       return rewriter.notifyMatchFailure(op, "no selection from an argument");
-    std::optional<int64_t> dim =
-        matchDim(op.getMatchingIndexingMap(mask), mask->get());
-    Value position = dim ? matchPosition(mask->get()) : Value();
-    if (!position ||
-        !isRow(op.getMatchingIndexingMap(row), row->get(), type, *dim))
+    if (!isRow(op.getMatchingIndexingMap(row), row->get(), type, *dim))
       return rewriter.notifyMatchFailure(op, "no row at a position");
 
     TensorBuilder b(op.getLoc(), rewriter);
     SmallVector<int64_t> shape(type.getShape());
     shape[*dim] = 1;
-    Value index = makeIndex(b, position, type.getDimSize(*dim));
+    Value index = makeIndex(b, found->position, type.getDimSize(*dim));
     Value slice = b.reshape(row->get(), shape);
     rewriter.replaceOpWithNewOp<UpdateSliceOp>(op, slice, old->get(), index,
                                                *dim);
@@ -158,18 +172,20 @@ struct RaiseSelect : OpRewritePattern<linalg::GenericOp> {
   static Value makeIndex(TensorBuilder &b, Value position, int64_t places) {
     Type i32 = b.getI32Type();
     Type type = tensorType(position).getElementType();
+    // As an index it is nowhere, too.
+    if (type == i32)
+      return b.reshape(position, {});
+    unsigned width = type.getIntOrFloatBitWidth();
     return b.elementwise(
         b.reshape(position, {}), i32,
         [&](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
+          if (width < 32)
+            return arith::ExtSIOp::create(b, i32, args[0]);
           Value bound =
               arith::ConstantOp::create(b, b.getIntegerAttr(type, places));
           Value isInside = arith::CmpIOp::create(b, arith::CmpIPredicate::ult,
                                                  args[0], bound);
-          Value index = args[0];
-          if (type.getIntOrFloatBitWidth() > 32)
-            index = arith::TruncIOp::create(b, i32, index);
-          else if (type != i32)
-            index = arith::ExtUIOp::create(b, i32, index);
+          Value index = arith::TruncIOp::create(b, i32, args[0]);
           Value outside = arith::ConstantOp::create(b, b.getI32IntegerAttr(-1));
           return arith::SelectOp::create(b, isInside, index, outside);
         });
