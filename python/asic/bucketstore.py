@@ -36,7 +36,7 @@ def archive(compiled: DynamicCompiled, version: int, write: Callable[[Compiled],
     }
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as file:
-        file.writestr(zipfile.ZipInfo(INDEX), json.dumps(index, sort_keys=True))
+        file.writestr(zipfile.ZipInfo(INDEX), json.dumps(index))
         file.writestr(zipfile.ZipInfo(_STORE), store)
     return buffer.getvalue()
 

@@ -180,7 +180,7 @@ def _specs(entries: list[dict[str, Any]]) -> tuple[TensorSpec, ...]:
 
 def _parts(compiled: Compiled, manifest: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     """Names and bytes of an archive's members, made one after the other."""
-    yield _MANIFEST, json.dumps(manifest, sort_keys=True).encode()
+    yield _MANIFEST, json.dumps(manifest).encode()
     for name, machine in compiled.machines.items():
         yield f"programs/{name}", machine.serialize()
     if compiled.host_text:
