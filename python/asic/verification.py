@@ -182,10 +182,12 @@ def _references(compiled: Compiled) -> dict[str, Callable[..., Any]]:
         rounding = compiled.target.requant.default if compiled.target else "sr"
         references["PyTorch integers"] = Reference(program, rounding)
     else:
+        from asic.frontend.aliases import share
         from asic.frontend.state import own_state
 
         module = program.module()
         own_state(module)
+        share(module, program)
         references[_EAGER] = module
     return references
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import asic
-from asic.errors import ProgramError
+from asic.errors import CompileError, ProgramError
 
 #: Of the other dimensions: enough work for the accelerator to take it.
 SHAPE = (16, 48, 64)
@@ -39,8 +39,10 @@ class Cache(nn.Module):
             self.cache[tuple(index)] = row
         else:
             places = torch.arange(LENGTH).reshape([LENGTH] + [1] * (2 - self.dim))
-            here = places == position if self.form == "where" else position == places
-            self.cache.copy_(torch.where(here, row, self.cache))
+            if self.form == "where":
+                self.cache.copy_(torch.where(places == position, row, self.cache))
+            else:
+                self.cache.copy_(torch.where(position != places, self.cache, row))
         return self.cache + 1
 
     def args(self, position: int, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -79,6 +81,22 @@ def test_types(dtype: torch.dtype, target: str) -> None:
         check(Cache(form, 1, dtype), target, [3, 0])
 
 
+@pytest.mark.parametrize("position", [torch.int32, torch.int16, torch.int8])
+@pytest.mark.parametrize("target", ["edge-tx1", "cpu"])
+def test_types_of_positions(position: torch.dtype, target: str) -> None:
+    class Typed(Cache):
+        def forward(self, row: Tensor, where: Tensor) -> Tensor:
+            places = torch.arange(LENGTH, dtype=position)[:, None]
+            self.cache.copy_(torch.where(places == where, row, self.cache))
+            return self.cache + 1
+
+        def args(self, place: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+            row, where = super().args(place, seed)
+            return row, where.to(position)
+
+    check(Typed("where", 1, torch.float32), target, [3, -3, LENGTH - 1, LENGTH, 127])
+
+
 @pytest.mark.parametrize("target", ["edge-tx1", "cpu"])
 def test_a_position_outside(target: str) -> None:
     """`where` finds no place and changes nothing; `index_copy` is told."""
@@ -96,6 +114,54 @@ def test_a_position_outside(target: str) -> None:
 def test_several_rows(target: str) -> None:
     for rows in (2, 4, 5):
         check(Cache("index_copy", 1, torch.float32, rows), target, [0, LENGTH - rows, 3])
+
+
+class Constant(nn.Module):
+    """Writes a row at a constant place."""
+
+    def __init__(self, form: str, place: int) -> None:
+        super().__init__()
+        self.form, self.place = form, place
+        self.register_buffer("cache", torch.zeros(LENGTH, 4))
+
+    def forward(self, row: Tensor) -> Tensor:
+        place = torch.tensor([self.place])
+        if self.form == "put":
+            self.cache[place] = row
+        elif self.form == "copy":
+            self.cache.index_copy_(0, place, row)
+        else:
+            self.cache.index_add_(0, place, row)
+        return self.cache * 2
+
+
+@pytest.mark.parametrize("target", ["edge-tx1", "cpu"])
+@pytest.mark.parametrize("form", ["copy", "put", "add"])
+def test_a_constant_place(form: str, target: str) -> None:
+    row = torch.ones(1, 4)
+    for place in (0, LENGTH - 1, -1, LENGTH, -LENGTH, -LENGTH - 1, 2**40):
+        model = Constant(form, place)
+        compiled = asic.compile(model, (row,), target=target)
+        try:
+            expected = copy.deepcopy(model)(row)
+        except (IndexError, RuntimeError):
+            with pytest.raises(ProgramError, match="expected indices of 0 to 39"):
+                compiled(row)
+            assert not compiled.state["cache"].any()
+            continue
+        assert torch.equal(compiled(row), expected), place
+
+
+class Table(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x + torch.nn.functional.embedding(torch.tensor([5]), torch.eye(4))
+
+
+def test_a_constant_that_does_not_exist() -> None:
+    with pytest.raises(
+        CompileError, match=r"aten.embedding.default at .*test_updates.py:\d+: index"
+    ):
+        asic.compile(Table(), (torch.ones(1, 4),), target="cpu")
 
 
 class Reader(nn.Module):

@@ -299,6 +299,19 @@ def test_file(target: str, tmp_path: Path) -> None:
     assert (loaded(x) == first).all()
 
 
+@pytest.mark.parametrize("target", ["cpu", "edge-tx1"])
+def test_file_keeps_the_order(target: str, tmp_path: Path) -> None:
+    """Buffers of several types, whose names are not in alphabetical order."""
+    x = torch.ones(1, 1, 8)
+    compiled = asic.compile(Wrapper(), (x,), target=target)
+    assert list(compiled.state) != sorted(compiled.state)
+    compiled.save(tmp_path / "m.asic")
+    loaded = asic.load(tmp_path / "m.asic")
+    assert loaded.state.specs == compiled.state.specs
+    for _ in range(2):
+        assert torch.equal(loaded(x), compiled(x))
+
+
 def test_verify_compares_state_and_keeps_it() -> None:
     torch.manual_seed(0)
     model = Recurrent().eval()
@@ -454,10 +467,41 @@ def test_a_buffer_of_two_names(target: str, strict: bool | None) -> None:
         compiled = asic.compile(exported, None if strict is not None else (x,), target=target)
         assert str(exported) == before
         assert strict or set(compiled.state) == paths
+        assert asic.verify(compiled, [(x,), (x + 1,)])
         for number in range(3):
             torch.testing.assert_close(
                 compiled(x + number), reference(x + number), atol=0.05, rtol=0.01
             )
+
+
+class Echo(nn.Module):
+    """Keeps one value in two buffers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("now", torch.zeros(2, 8))
+        self.register_buffer("shown", torch.ones(2, 8))
+
+    def forward(self, x: Tensor) -> Tensor:
+        before = self.shown * 2
+        self.now.add_(x)
+        self.shown.copy_(self.now)
+        return before + self.now
+
+
+@pytest.mark.parametrize("target", ["edge-tx1", "cpu"])
+def test_one_value_for_two_buffers(target: str) -> None:
+    model = Echo()
+    reference, x = copy.deepcopy(model), torch.ones(2, 8)
+    program = torch.export.export(model, (x,))
+    before = str(program)
+    for compiled in (asic.compile(model, (x,), target=target), asic.compile(program)):
+        for number in range(3):
+            assert torch.equal(compiled(x + number), reference(x + number))
+        for path in ("now", "shown"):
+            assert (compiled.state[path] == getattr(reference, path).numpy()).all()
+        reference = copy.deepcopy(model)
+    assert str(program) == before
 
 
 def test_buffers_that_overlap() -> None:

@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch._export.verifier import SpecViolationError
 from torch.export import ExportedProgram
 from torch.utils import _pytree as pytree
 
 from asic.errors import CompileError
 from asic.frontend import meta
-from asic.frontend.aliases import join
+from asic.frontend.aliases import join, separated
 from asic.frontend.attributes import followed
 from asic.frontend.messages import error, export_error, first_line, quiet
 
@@ -112,9 +113,19 @@ def decompose(program: ExportedProgram, table: dict[Any, Callable[..., Any]]) ->
         CompileError: the program writes to a tensor that is no buffer, or to one that
             has two names.
     """
+
+    def run(program: ExportedProgram) -> ExportedProgram:
+        result: ExportedProgram
+        try:
+            result = program.run_decompositions(table)
+        except SpecViolationError:  # PyTorch takes one value for one buffer only.
+            with separated(program):
+                result = program.run_decompositions(table)
+        return result
+
     try:
         with torch.no_grad(), quiet():
-            return join(program, lambda joined: joined.run_decompositions(table))
+            return join(program, run)
     except RuntimeError as problem:
         constant = re.match(r"Constant (\S+) is mutated", str(problem))
         if constant:
