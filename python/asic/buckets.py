@@ -3,15 +3,14 @@
 
 An accelerator's programs have fixed shapes. Inputs are padded to the smallest bucket that
 holds them, results are cut back, and masks in the programs keep the padding from mixing
-with the rest (docs/dynamic-shapes.md). On this computer there is a program for each size
-that comes, made when it comes.
+with the rest (docs/dynamic-shapes.md). On this computer programs are made when sizes come
+(`asic.ondemand`).
 """
 
 from __future__ import annotations
 
 import itertools
 import os
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,8 @@ import numpy as np
 from asic.compiled import Compiled
 from asic.errors import CompileError, ProgramError
 from asic.facts import Facts
-from asic.sizes import Dimensions, Hidden
+from asic.ondemand import OnDemand
+from asic.sizes import Dimensions, Hidden, default_sizes
 from asic.structure import Structure
 from asic.tensors import Array, check_dtype, to_array
 
@@ -34,10 +34,6 @@ if TYPE_CHECKING:
 
 #: Programs that one compilation makes at most.
 MOST_BUCKETS = 64
-#: Sizes below this part of the largest one have no bucket of their own.
-SMALLEST_PART = 16
-#: Programs for this computer that are kept.
-MOST_KEPT = 32
 
 
 @dataclass(frozen=True)
@@ -79,13 +75,6 @@ class Waste:
             "share": share,
             "calls_by_bucket": dict(self.by_bucket),
         }
-
-
-def default_sizes(low: int, high: int) -> tuple[int, ...]:
-    """Powers of two between the larger of `low` and a sixteenth of `high`, and `high`."""
-    first = max(low, -(-high // SMALLEST_PART), 1)
-    powers = (1 << exponent for exponent in range(high.bit_length()))
-    return tuple(sorted({*(p for p in powers if first <= p < high), high}))
 
 
 def bucket_sizes(
@@ -148,7 +137,7 @@ class DynamicCompiled(Compiled):
         hidden: tuple[Hidden, ...],
         buckets: tuple[Bucket, ...],
         structure: Structure,
-        make: Callable[[Mapping[str, int]], Compiled] | None = None,
+        programs: OnDemand | None = None,
         host: Callable[[], DynamicCompiled] | None = None,
         source: Source | None = None,
     ) -> None:
@@ -170,17 +159,16 @@ class DynamicCompiled(Compiled):
         self.hidden = hidden
         self.buckets = buckets
         self.waste = Waste()
-        self._make = make
+        self._programs = programs
         self._host_maker = host
-        self._kept: OrderedDict[tuple[int, ...], Compiled] = OrderedDict()
         if buckets:
             self.stages = buckets[-1].compiled.stages
 
     def run_flat(self, leaves: list[Any]) -> list[Array]:
         """Runs the program that fits; returns results of the true sizes."""
         arrays, sizes = self._accept(leaves)
-        bucket, compiled = self._choose(sizes)
-        padded = self._pad(arrays, sizes, bucket)
+        bucket, compiled, hidden = self._choose(sizes)
+        padded = self._pad(arrays, sizes, bucket, hidden)
         outputs = compiled.run_flat(list(padded))
         self.waste.add(self.name_of(bucket), *_elements(arrays, padded))
         return self._cut(outputs, sizes)
@@ -191,8 +179,8 @@ class DynamicCompiled(Compiled):
 
         leaves = self.structure.flatten(args, kwargs, len(self.inputs))
         arrays, sizes = self._accept(leaves)
-        bucket, compiled = self._choose(sizes)
-        padded = self._pad(arrays, sizes, bucket)
+        bucket, compiled, hidden = self._choose(sizes)
+        padded = self._pad(arrays, sizes, bucket, hidden)
         waste = Waste()
         waste.add(self.name_of(bucket), *_elements(arrays, padded))
         return replace(compiled.profile(*padded), padding=waste.to_dict())
@@ -277,31 +265,26 @@ class DynamicCompiled(Compiled):
             check_dtype(array, spec)
         return arrays, self.dimensions.sizes_of([array.shape for array in arrays])
 
-    def _choose(self, sizes: Mapping[str, int]) -> tuple[Mapping[str, int], Compiled]:
-        """The smallest bucket that holds `sizes`."""
+    def _choose(
+        self, sizes: Mapping[str, int]
+    ) -> tuple[Mapping[str, int], Compiled, tuple[Hidden, ...]]:
+        """The sizes, the program and the hidden inputs of the smallest bucket that holds `sizes`."""
+        if self._programs is not None:
+            return self._programs.choose(sizes)
         fitting = [
             bucket
             for bucket in self.buckets
             if all(bucket.sizes[symbol] >= size for symbol, size in sizes.items())
         ]
-        if fitting:
-            best = min(fitting, key=lambda b: tuple(b.sizes[s] for s in self.dimensions.ranges))
-            return best.sizes, best.compiled
-        return sizes, self._exact(sizes)
-
-    def _exact(self, sizes: Mapping[str, int]) -> Compiled:
-        """This computer's program for one size, made when it is first asked for."""
-        assert self._make is not None, "sizes within bounds but no bucket for them"
-        key = tuple(sizes[symbol] for symbol in self.dimensions.ranges)
-        if key not in self._kept:
-            self._kept[key] = self._make(sizes)
-            if len(self._kept) > MOST_KEPT:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(key)
-        return self._kept[key]
+        best = min(fitting, key=lambda b: tuple(b.sizes[s] for s in self.dimensions.ranges))
+        return best.sizes, best.compiled, self.hidden
 
     def _pad(
-        self, arrays: Sequence[Array], sizes: Mapping[str, int], bucket: Mapping[str, int]
+        self,
+        arrays: Sequence[Array],
+        sizes: Mapping[str, int],
+        bucket: Mapping[str, int],
+        hidden: Sequence[Hidden],
     ) -> list[Array]:
         """The arrays with zeros behind, and the hidden inputs."""
         padded = []
@@ -312,7 +295,7 @@ class DynamicCompiled(Compiled):
                 whole[tuple(slice(0, size) for size in array.shape)] = array
                 array = whole
             padded.append(array)
-        return padded + [hidden.value(sizes, bucket) for hidden in self.hidden]
+        return padded + [made.value(sizes, bucket) for made in hidden]
 
     def _cut(self, outputs: Sequence[Array], sizes: Mapping[str, int]) -> list[Array]:
         result = []

@@ -19,6 +19,9 @@ from asic.tensors import Array, TensorSpec
 #: Size of each symbol.
 Sizes = Mapping[str, int]
 
+#: Sizes below this part of the largest one have no bucket of their own.
+SMALLEST_PART = 16
+
 _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -85,6 +88,13 @@ def symbols_of(text: str) -> set[str]:
     """Names in an expression that are not functions."""
     names = {node.id for node in ast.walk(_parsed(text)) if isinstance(node, ast.Name)}
     return names - set(_FUNCTIONS)
+
+
+def default_sizes(low: int, high: int) -> tuple[int, ...]:
+    """Powers of two between the larger of `low` and a sixteenth of `high`, and `high`."""
+    first = max(low, -(-high // SMALLEST_PART), 1)
+    powers = (1 << exponent for exponent in range(high.bit_length()))
+    return tuple(sorted({*(p for p in powers if first <= p < high), high}))
 
 
 @dataclass(frozen=True)

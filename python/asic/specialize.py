@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asic.buckets import Bucket, DynamicCompiled, bucket_sizes
 from asic.errors import CompileError
+from asic.ondemand import Make, OnDemand
 from asic.sizes import Dimensions, Hidden
 
 if TYPE_CHECKING:
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from asic.compiled import Compiled
     from asic.options import CompileOptions
     from asic.target import Target
-
-#: Compiles a flat module for one size of each symbol.
-Make = Callable[[Mapping[str, int]], "Compiled"]
 
 
 def is_dynamic(model: Any, dynamic_shapes: Any) -> bool:
@@ -87,8 +85,15 @@ def compile_dynamic(
     normalized = is_normalized(program)
     structure = structure_of(program)
 
+    def masked() -> tuple[Make, tuple[Hidden, ...]]:
+        padded = insert_masks(flat_module(program), options.source_root)
+        make = _maker(
+            padded.module, found, padded.hidden, target, target, fallback, options, normalized
+        )
+        return make, padded.hidden
+
     def host() -> DynamicCompiled:
-        """Exact sizes on this computer, without masks."""
+        """On this computer: as what a program of the target is compared with, exact sizes alone."""
         make = _maker(flat_module(program), found, (), None, target, "host", options, normalized)
         return DynamicCompiled(
             target=None,
@@ -96,22 +101,19 @@ def compile_dynamic(
             hidden=(),
             buckets=(),
             structure=structure,
-            make=make,
+            programs=OnDemand(found, make, masked if target is None else None),
             source=Source("", {}, program=program, quantized=_has_codes(program)),
         )
 
     if target is None:
         bucket_sizes(found, options.buckets)  # The names have to be right.
         return host()
-    padded = insert_masks(flat_module(program), options.source_root)
-    make = _maker(
-        padded.module, found, padded.hidden, target, target, fallback, options, normalized
-    )
+    make, hidden = masked()
     buckets = tuple(Bucket(sizes, make(sizes)) for sizes in bucket_sizes(found, options.buckets))
     return DynamicCompiled(
         target=target,
         dimensions=found,
-        hidden=padded.hidden,
+        hidden=hidden,
         buckets=buckets,
         structure=structure,
         host=host,

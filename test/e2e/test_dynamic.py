@@ -14,8 +14,10 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 import asic
-from asic.buckets import bucket_sizes, default_sizes
+from asic import ondemand
+from asic.buckets import bucket_sizes
 from asic.chunks import cut, pack, unpack
+from asic.sizes import default_sizes
 from benchmarks.nets.transformer import EncoderLayer
 
 
@@ -372,3 +374,39 @@ def test_pieces_of_equal_files_are_equal() -> None:
     assert b"".join(cut(noise)) == noise
     with pytest.raises(asic.ProgramError, match="all of 'a'"):
         unpack(store[:1000], index)
+
+
+class Flipped(nn.Module):
+    """Its padding cannot be masked."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.flip(1).cumsum(1)
+
+
+@pytest.mark.parametrize(("model", "made"), [(Words(), 2 + 3), (Flipped(), 2 + 4 + 1)])
+def test_programs_of_this_computer_are_few(
+    model: nn.Module, made: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two sizes have programs of their own; others share those of powers of two, if they can."""
+    monkeypatch.setattr(ondemand, "MOST_EXACT", 2)
+    compilations = []
+    compile_source = asic.compiler.compile_source
+    monkeypatch.setattr(
+        "asic.compiler.compile_source",
+        lambda *args, **more: compilations.append(1) or compile_source(*args, **more),
+    )
+    shapes = ({0: Dim("batch", min=1, max=2), 1: Dim("length", min=1, max=16)},)
+    model = model.eval()
+    compiled = asic.compile(
+        model, (torch.zeros(2, 4, dtype=torch.int64),), dynamic_shapes=shapes, target="cpu"
+    )
+    for batch, length in ((1, 5), (2, 9), (1, 5), (1, 6), (2, 7), (2, 10), (1, 7), (1, 5)):
+        x = torch.randint(0, 20, (batch, length))
+        results, expected = compiled(x), model(x)
+        for got, want in zip(
+            torch.utils._pytree.tree_leaves(results),
+            torch.utils._pytree.tree_leaves(expected),
+            strict=True,
+        ):
+            torch.testing.assert_close(got, want, atol=1e-5, rtol=1e-5)
+    assert len(compilations) == made
