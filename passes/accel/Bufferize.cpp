@@ -4,6 +4,7 @@
 #include "passes/accel/Bufferize.h"
 
 #include "passes/Passes.h"
+#include "passes/Support/LinearForm.h"
 #include "passes/Support/Target.h"
 #include "passes/accel/Tiles.h"
 
@@ -86,11 +87,56 @@ void Bufferizer::cloneOnBuffers(linalg::GenericOp op, ValueRange inputs,
     clone->setAttr("asic.group", group);
 }
 
+/// The iterators that move along a dimension of A; nothing when the address
+/// generator cannot compare it: one iterator of m and one of k, forwards.
+static std::optional<SmallVector<unsigned>>
+comparedIterators(AffineExpr expr, const Contraction &contraction) {
+  SmallVector<int64_t> steps(contraction.roles.size(), 0);
+  int64_t first = 0;
+  if (!addLinear(expr, 1, steps, first))
+    return std::nullopt;
+  SmallVector<unsigned> iterators;
+  SmallVector<LoopRole> roles;
+  for (auto [iterator, step] : llvm::enumerate(steps)) {
+    if (step == 0)
+      continue;
+    LoopRole role = contraction.roles[iterator];
+    if (step < 0 || llvm::is_contained(roles, role) ||
+        (role != LoopRole::k && role != LoopRole::m))
+      return std::nullopt;
+    roles.push_back(role);
+    iterators.push_back(iterator);
+  }
+  return iterators;
+}
+
+/// True when the address generator can skip the points of `pad`: it checks two
+/// dimensions, x and y, each by iterators of its own.
+static bool canSkip(tensor::PadOp pad, AffineMap map,
+                    const Contraction &contraction) {
+  unsigned padded = 0;
+  DenseSet<unsigned> compared;
+  for (auto [low, high, expr] : llvm::zip_equal(
+           pad.getStaticLow(), pad.getStaticHigh(), map.getResults())) {
+    if (low == 0 && high == 0)
+      continue;
+    auto iterators = comparedIterators(expr, contraction);
+    if (!iterators || ++padded > 2)
+      return false;
+    for (unsigned iterator : *iterators)
+      if (!compared.insert(iterator).second)
+        return false;
+  }
+  return true;
+}
+
 /// A view of the unpadded tile with the shape of the padded one, for a
-/// contraction that skips points outside; null where the array cannot.
-Value Bufferizer::widen(tensor::PadOp pad, linalg::GenericOp user) {
+/// contraction that skips points outside; null where the array cannot. Only A
+/// has an address generator, and the same tensor may be W as well.
+Value Bufferizer::widen(tensor::PadOp pad, OpOperand &operand) {
+  auto user = cast<linalg::GenericOp>(operand.getOwner());
   auto contraction = matchContraction(user, target);
-  if (!contraction || user.getDpsInputs()[contraction->a] != pad.getResult())
+  if (!contraction || operand.getOperandNumber() != contraction->a)
     return Value();
   Value padding = pad.getConstantPaddingValue();
   APInt integer;
@@ -100,22 +146,8 @@ Value Bufferizer::widen(tensor::PadOp pad, linalg::GenericOp user) {
       ((matchPattern(padding, m_ConstantInt(&integer)) &&
         integer.getSExtValue() == contraction->aZero) ||
        (matchPattern(padding, m_ConstantFloat(&real)) && real.isZero()));
-  // The address generator checks two dimensions, x and y.
-  AffineMap map = user.getIndexingMapsArray()[contraction->a];
-  unsigned padded = 0;
-  for (auto [low, high, expr] : llvm::zip_equal(
-           pad.getStaticLow(), pad.getStaticHigh(), map.getResults())) {
-    if (low == 0 && high == 0)
-      continue;
-    ++padded;
-    for (unsigned dim = 0; dim < map.getNumDims(); ++dim) {
-      LoopRole role = contraction->roles[dim];
-      if (expr.isFunctionOfDim(dim) && role != LoopRole::m &&
-          role != LoopRole::k)
-        return Value();
-    }
-  }
-  if (!isZero || padded > 2)
+  AffineMap map = user.getMatchingIndexingMap(&operand);
+  if (!isZero || !canSkip(pad, map, *contraction))
     return Value();
 
   Value source = bufferOf(pad.getSource());
@@ -145,7 +177,7 @@ Bufferizer::inputBuffer(OpOperand &operand,
   if (!isa<RankedTensorType>(value.getType()))
     return value;
   if (auto pad = value.getDefiningOp<tensor::PadOp>()) {
-    if (Value wide = widen(pad, cast<linalg::GenericOp>(operand.getOwner())))
+    if (Value wide = widen(pad, operand))
       return wide;
     if (!buffers.count(value)) {
       auto type = pad.getType();

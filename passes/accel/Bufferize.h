@@ -45,7 +45,7 @@ private:
   Value placeOutput(linalg::GenericOp op, bool isContraction);
   FailureOr<Value> inputBuffer(OpOperand &operand,
                                const std::optional<Contraction> &contraction);
-  Value widen(tensor::PadOp pad, linalg::GenericOp user);
+  Value widen(tensor::PadOp pad, OpOperand &operand);
   Value drain(Value buffer, Location loc);
 
   /// The buffer of a tensor; one in dram is made for a tensor without one.

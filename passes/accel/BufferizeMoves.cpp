@@ -48,16 +48,19 @@ void Bufferizer::convertSlice(tensor::ExtractSliceOp op) {
   if (type.getRank() != int64_t(sizes.size()))
     part = reshape(part, type.getShape());
   // What a stored padding reads is copied into the middle of it.
-  bool onlyPadded = op->hasAttr(kLoadAttrName) &&
-                    llvm::all_of(op->getUsers(), [&](Operation *user) {
-                      auto pad = dyn_cast<tensor::PadOp>(user);
-                      if (!pad)
-                        return false;
-                      return llvm::none_of(pad->getUsers(), [&](Operation *u) {
-                        auto generic = dyn_cast<linalg::GenericOp>(u);
-                        return generic && matchContraction(generic, target);
-                      });
-                    });
+  bool onlyPadded =
+      op->hasAttr(kLoadAttrName) &&
+      llvm::all_of(op->getUsers(), [&](Operation *user) {
+        auto pad = dyn_cast<tensor::PadOp>(user);
+        if (!pad)
+          return false;
+        return llvm::none_of(pad->getUses(), [&](OpOperand &u) {
+          auto generic = dyn_cast<linalg::GenericOp>(u.getOwner());
+          auto contraction =
+              generic ? matchContraction(generic, target) : std::nullopt;
+          return contraction && contraction->a == u.getOperandNumber();
+        });
+      });
   if (op->hasAttr(kLoadAttrName) && !onlyPadded &&
       spaceOf(source) == Space::dram) {
     Value tile = allocate(op.getLoc(), type.getShape(), type.getElementType(),

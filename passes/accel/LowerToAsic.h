@@ -80,7 +80,11 @@ struct SpaceDims {
   SmallVector<Dim> dims;
 };
 
-/// The merged dimensions; iterators of padded results stay alone.
+/// True when the index of a padded operand that `iterator` moves can leave it:
+/// the array compares such an iterator alone.
+bool isBounded(const TileSpace &space, unsigned iterator);
+
+/// The merged dimensions; iterators that are bounded stay alone.
 SpaceDims mergeDims(const TileSpace &space);
 
 /// Calls `emit` for every value of `iterator`, with operands narrowed to it.

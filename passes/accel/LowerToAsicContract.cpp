@@ -50,14 +50,8 @@ static std::optional<unsigned> findExcess(const TileSpace &space,
     return m.front()->outermost;
   // Sums keep their order, and the innermost reduction has no check of its own:
   // a padded window without channels uses the outer two.
-  auto isPaddedWindow = [&](unsigned iterator) {
-    return space.pad &&
-           llvm::any_of(space.maps[0].getResults(), [&](AffineExpr expr) {
-             return !isa<AffineDimExpr>(expr) && expr.isFunctionOfDim(iterator);
-           });
-  };
   if (k.size() > maxK ||
-      (k.size() == maxK && isPaddedWindow(k.back()->outermost)))
+      (k.size() == maxK && isBounded(space, k.back()->outermost)))
     return k.front()->outermost;
   return std::nullopt;
 }

@@ -25,19 +25,27 @@ static SmallVector<int64_t> iteratorStrides(Value operand, AffineMap map) {
   return result;
 }
 
+bool mlir::asic::isBounded(const TileSpace &space, unsigned iterator) {
+  if (!space.pad)
+    return false;
+  auto shape = cast<MemRefType>(space.operands[0].getType()).getShape();
+  Box loops;
+  loops.offsets.assign(space.ranges.size(), 0);
+  loops.sizes.assign(space.ranges.begin(), space.ranges.end());
+  Box image = imageOf(space.maps[0], loops);
+  for (auto [dim, pad] : llvm::enumerate(*space.pad)) {
+    int64_t first = image.offsets[dim] - pad;
+    if (space.maps[0].getResult(dim).isFunctionOfDim(iterator) &&
+        (first < 0 || first + image.sizes[dim] > shape[dim]))
+      return true;
+  }
+  return false;
+}
+
 SpaceDims mlir::asic::mergeDims(const TileSpace &space) {
   SmallVector<SmallVector<int64_t>> strides;
   for (auto [operand, map] : llvm::zip_equal(space.operands, space.maps))
     strides.push_back(iteratorStrides(operand, map));
-  auto isPadded = [&](unsigned iterator) {
-    if (!space.pad)
-      return false;
-    for (auto [pad, expr] :
-         llvm::zip_equal(*space.pad, space.maps[0].getResults()))
-      if (expr.isFunctionOfDim(iterator) && !isa<AffineDimExpr>(expr))
-        return true;
-    return false;
-  };
   SpaceDims merged;
   for (auto [iterator, size] : llvm::enumerate(space.ranges)) {
     if (size == 1)
@@ -51,7 +59,8 @@ SpaceDims mlir::asic::mergeDims(const TileSpace &space) {
       dim.strides.push_back(operand[iterator]);
     SpaceDims::Dim *outer = merged.dims.empty() ? nullptr : &merged.dims.back();
     bool joins = outer && outer->reduction == dim.reduction &&
-                 !isPadded(outer->iterator) && !isPadded(iterator);
+                 !isBounded(space, outer->iterator) &&
+                 !isBounded(space, iterator);
     if (joins)
       for (auto [mine, its] : llvm::zip_equal(dim.strides, outer->strides))
         joins &= its == mine * dim.size;

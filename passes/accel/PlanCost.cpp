@@ -65,8 +65,7 @@ TilingCost::TilingCost(const Group &group, const ::asic::TargetModel &target,
     load.shape.assign(type.getShape().begin(), type.getShape().end());
     load.elementBytes = bytesOf(type.getElementType());
     load.inSram = residency.inSram.contains(input.source);
-    load.storedPadding =
-        input.padded && !group.members[input.member].contraction;
+    load.storedPadding = input.storedPadding;
     load.repeated = llvm::any_of(
         ArrayRef(inputs).take_front(i), [&](const GroupInput &other) {
           return other.source == input.source && other.map == input.map &&

@@ -190,14 +190,15 @@ SmallVector<GroupInput> mlir::asic::getInputs(const Group &group) {
       if (!isa<RankedTensorType>(source.getType()))
         continue;
       AffineMap map = op.getMatchingIndexingMap(&operand);
-      bool padded = false;
+      bool storedPadding = false;
       // Look through what the group absorbs.
       while (Operation *def = source.getDefiningOp()) {
         if (members.contains(def) || !isAbsorbed(def))
           break;
         if (auto pad = dyn_cast<tensor::PadOp>(def)) {
           source = pad.getSource();
-          padded = true;
+          storedPadding = !member.contraction ||
+                          operand.getOperandNumber() != member.contraction->a;
         } else if (auto broadcast = dyn_cast<linalg::GenericOp>(def)) {
           source = broadcast.getInputs()[0];
           SmallVector<AffineMap> maps = broadcast.getIndexingMapsArray();
@@ -209,7 +210,7 @@ SmallVector<GroupInput> mlir::asic::getInputs(const Group &group) {
       }
       if (!source || members.contains(source.getDefiningOp()))
         continue;
-      inputs.push_back({source, unsigned(number), map, padded});
+      inputs.push_back({source, unsigned(number), map, storedPadding});
     }
   }
   return inputs;

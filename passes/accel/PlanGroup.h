@@ -31,8 +31,9 @@ struct GroupInput {
   Value source;
   unsigned member;
   AffineMap map;
-  /// A padding lies between: the box may leave the source.
-  bool padded;
+  /// A padding lies between that is stored, as every one is that the array
+  /// does not skip in its A.
+  bool storedPadding;
 };
 
 /// Members in program order, the last one gives the group's result.

@@ -105,3 +105,39 @@ func.func @update_large(%old: tensor<6x10000xi8>, %rows: tensor<4x10000xi8>, %i:
   %0 = asic.update_slice %rows into %old[%i] dim 0 : tensor<4x10000xi8> into tensor<6x10000xi8>
   return %0 : tensor<6x10000xi8>
 }
+
+#rows = affine_map<(i, j, k) -> (i, k)>
+#columns = affine_map<(i, j, k) -> (j, k)>
+#square = affine_map<(i, j, k) -> (i, j)>
+
+// The array skips the padding of A alone: the same tensor is stored as W.
+// CHECK-LABEL: func.func @product_with_itself
+// CHECK: %[[TILE:.*]] = memref.alloc() : memref<4x3xi8, #asic.space<sram>>
+// CHECK: %[[WIDE:.*]] = memref.reinterpret_cast %[[TILE]] {{.*}}sizes: [4, 5], strides: [3, 1] {asic.pad = array<i64: 0, 1>}
+// CHECK: %[[STORED:.*]] = memref.alloc() : memref<4x5xi8, #asic.space<sram>>
+// CHECK: linalg.generic {{.*}}ins(%[[WIDE]], %[[STORED]] :
+// ASIC-LABEL: func.func @product_with_itself
+// ASIC: asic.contract ins(%{{.*}}, %{{.*}} : memref<4x3xi8, #asic.space<sram>>, memref<4x5xi8, #asic.space<sram>>) {{.*}}pad = array<i64: 0, 1>
+func.func @product_with_itself(%x: tensor<4x3xi8>) -> tensor<4x4xi32> attributes {asic.region = "accelerator"} {
+  %zero = arith.constant 0 : i8
+  %start = arith.constant 0 : i32
+  %y = tensor.empty() {asic.space = #asic.space<dram>} : tensor<4x4xi32>
+  %tile = tensor.extract_slice %x[0, 0] [4, 3] [1, 1] {asic.load} : tensor<4x3xi8> to tensor<4x3xi8>
+  %pad = tensor.pad %tile low[0, 1] high[0, 1] {
+  ^bb0(%i: index, %j: index):
+    tensor.yield %zero : i8
+  } : tensor<4x3xi8> to tensor<4x5xi8>
+  %e = tensor.empty() : tensor<4x4xi32>
+  %init = linalg.fill ins(%start : i32) outs(%e : tensor<4x4xi32>) -> tensor<4x4xi32>
+  %sums = linalg.generic {indexing_maps = [#rows, #columns, #square], iterator_types = ["parallel", "parallel", "reduction"]}
+    ins(%pad, %pad : tensor<4x5xi8>, tensor<4x5xi8>) outs(%init : tensor<4x4xi32>) {
+  ^bb0(%a: i8, %w: i8, %o: i32):
+    %0 = arith.extsi %a : i8 to i32
+    %1 = arith.extsi %w : i8 to i32
+    %2 = arith.muli %0, %1 : i32
+    %3 = arith.addi %o, %2 : i32
+    linalg.yield %3 : i32
+  } -> tensor<4x4xi32>
+  %r = tensor.insert_slice %sums into %y[0, 0] [4, 4] [1, 1] : tensor<4x4xi32> into tensor<4x4xi32>
+  return %r : tensor<4x4xi32>
+}

@@ -51,3 +51,30 @@ func.func @six_loops(%x: memref<2x2x2x2x2x2xi8, #asic.space<sram>>, %y: memref<2
   }
   return
 }
+
+#channels = affine_map<(x, o, v, u, c) -> (x + v, u, c)>
+#filter = affine_map<(x, o, v, u, c) -> (o, u, v, c)>
+#pixels = affine_map<(x, o, v, u, c) -> (x, o)>
+
+// The innermost of three reductions has no check: padded channels leave the outer two, and the outermost
+// is split.
+// CHECK-LABEL: func.func @padded_channels
+// CHECK: asic.contract ins(%arg0, %{{.*}}) outs(%arg2 : {{.*}}pad = array<i64: 0, 0, 1>
+// CHECK: asic.contract ins(%arg0, %{{.*}}) outs(%arg2 : {{.*}}pad = array<i64: -1, 0, 1>
+// CHECK-NOT: asic.contract
+func.func @padded_channels(%x: memref<4x3x2xi8, #asic.space<sram>>, %f: memref<8x3x2x3xi8, #asic.space<sram>>,
+    %sum: memref<3x8xi32, #asic.space<acc>>) attributes {asic.region = "accelerator"} {
+  %wide = memref.reinterpret_cast %x to offset: [0], sizes: [4, 3, 3], strides: [6, 2, 1] {asic.pad = array<i64: 0, 0, 1>}
+    : memref<4x3x2xi8, #asic.space<sram>> to memref<4x3x3xi8, strided<[6, 2, 1]>, #asic.space<sram>>
+  linalg.generic {indexing_maps = [#channels, #filter, #pixels], iterator_types = ["parallel", "parallel", "reduction", "reduction", "reduction"]}
+    ins(%wide, %f : memref<4x3x3xi8, strided<[6, 2, 1]>, #asic.space<sram>>, memref<8x3x2x3xi8, #asic.space<sram>>)
+    outs(%sum : memref<3x8xi32, #asic.space<acc>>) {
+  ^bb0(%a: i8, %w: i8, %o: i32):
+    %0 = arith.extsi %a : i8 to i32
+    %1 = arith.extsi %w : i8 to i32
+    %2 = arith.muli %0, %1 : i32
+    %3 = arith.addi %o, %2 : i32
+    linalg.yield %3 : i32
+  }
+  return
+}
