@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 aten = torch.ops.aten
@@ -29,16 +30,36 @@ def _avg_pool2d(
     padded = any(padding) and not count_include_pad
     if divisor_override is not None or not (padded or ceil_mode):
         return NotImplemented  # type: ignore[no-any-return]
-    how = (kernel_size, stride or kernel_size)
+    kernel, stride = _pair(kernel_size), _pair(stride or kernel_size)
+    axes = list(zip(x.shape[-2:], kernel, stride, _pair(padding), strict=True))
     ones = x.new_ones(*[1] * (x.dim() - 2), *x.shape[-2:])
-    pads = [padding[-1], padding[-1], padding[0], padding[0]]
-    if count_include_pad and any(padding):
-        ones = torch.nn.functional.pad(ones, pads, value=1.0)
-        padding_of_ones: Sequence[int] = (0, 0)
-    else:
-        padding_of_ones = padding
-    total = aten.avg_pool2d(x, *how, padding, ceil_mode, True, 1)
-    return total / aten.avg_pool2d(ones, *how, padding_of_ones, ceil_mode, True, 1)  # type: ignore[no-any-return]
+    # The padding that counts, then what a last window covers beyond it.
+    ones = F.pad(ones, _last_first([(p, p) for *_, p in axes]), value=float(count_include_pad))
+    if ceil_mode:
+        ones = F.pad(ones, _last_first([(0, _beyond(*axis)) for axis in axes]))
+    total = aten.avg_pool2d(x, kernel, stride, padding, ceil_mode, True, 1)
+    return total / aten.avg_pool2d(ones, kernel, stride, [0, 0], False, True, 1)  # type: ignore[no-any-return]
+
+
+def _pair(values: Sequence[int]) -> list[int]:
+    """One value per axis."""
+    return list(values) if len(values) == 2 else [*values] * 2
+
+
+def _last_first(pads: Sequence[tuple[int, int]]) -> list[int]:
+    """(low, high) per axis as `torch.nn.functional.pad` takes them."""
+    return [amount for pair in reversed(pads) for amount in pair]
+
+
+def _beyond(size: int, kernel: int, stride: int, padding: int) -> int:
+    """How far the last window of `ceil_mode` reaches beyond the padding.
+
+    As in PyTorch, a window that would start in the padding behind the elements is none.
+    """
+    count = -(-(size + 2 * padding - kernel) // stride) + 1
+    if (count - 1) * stride >= size + padding:
+        count -= 1
+    return max(0, (count - 1) * stride + kernel - (size + 2 * padding))
 
 
 def _windows(size: int, count: int) -> list[tuple[int, int]]:
