@@ -83,9 +83,13 @@ TypedAttr Composite::scalar(StringRef name, Type type) const {
   std::optional<double> number = this->number(name);
   if (isa<FloatType>(type) && (integer || number))
     return b.getFloatAttr(type, integer ? double(*integer) : *number);
-  if (integer || number)
-    return b.getIntegerAttr(type, integer ? *integer : int64_t(*number));
-  return {};
+  if (!integer && !number)
+    return {};
+  // Numbers wrap, as where PyTorch makes a tensor of one.
+  APInt wide(64, integer ? *integer : int64_t(*number), /*isSigned=*/true,
+             /*implicitTrunc=*/true);
+  unsigned width = type.isIndex() ? 64 : type.getIntOrFloatBitWidth();
+  return b.getIntegerAttr(type, wide.sextOrTrunc(width));
 }
 
 std::optional<int64_t> Composite::dimOf(Value tensor) const {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Elementwise ops whose other lowering loses NaN or needs f64: extremes,
-// clamps, quotients and remainders. Operands are converted to the result's type
-// first.
+// Elementwise ops whose other lowering loses NaN, needs f64 or leaves results
+// open: extremes, clamps, quotients, remainders and shifts. Operands are
+// converted to the result's type first.
 #include "passes/normalize/CompositeSupport.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -257,6 +257,74 @@ static std::string signBit(Composite &composite, TensorBuilder &b) {
 }
 
 //===----------------------------------------------------------------------===//
+// Shifts: by the width or more, or by a negative count, all bits leave
+//===----------------------------------------------------------------------===//
+
+static Value constantLike(ImplicitLocOpBuilder &b, Value like, int64_t number) {
+  return arith::ConstantOp::create(b, b.getIntegerAttr(like.getType(), number));
+}
+
+/// `shifted`, or 0 where `count` is outside of [0, width).
+static Value zeroBeyond(ImplicitLocOpBuilder &b, Value shifted, Value count) {
+  Value width = constantLike(b, count, count.getType().getIntOrFloatBitWidth());
+  Value stays =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::ult, count, width);
+  return arith::SelectOp::create(b, stays, shifted,
+                                 constantLike(b, shifted, 0));
+}
+
+static Value shiftLeft(ImplicitLocOpBuilder &b, Value x, Value count) {
+  return zeroBeyond(b, arith::ShLIOp::create(b, x, count), count);
+}
+
+template <bool isUnsigned>
+static Value shiftRight(ImplicitLocOpBuilder &b, Value x, Value count) {
+  if (isUnsigned)
+    return zeroBeyond(b, arith::ShRUIOp::create(b, x, count), count);
+  // Copies of the sign are left, as of the widest shift that there is.
+  Value widest =
+      constantLike(b, count, count.getType().getIntOrFloatBitWidth() - 1);
+  return arith::ShRSIOp::create(b, x, arith::MinUIOp::create(b, count, widest));
+}
+
+static std::string shift(Composite &composite, TensorBuilder &b,
+                         ScalarFn function) {
+  RankedTensorType result = composite.resultType(0);
+  if (!result || !isa<IntegerType>(result.getElementType()))
+    return "expected integers";
+  return apply(composite, b, {"other"}, {function});
+}
+
+static std::string leftShift(Composite &composite, TensorBuilder &b) {
+  return shift(composite, b, shiftLeft);
+}
+
+static std::string rightShift(Composite &composite, TensorBuilder &b) {
+  return shift(composite, b,
+               composite.isUnsigned() ? shiftRight<true> : shiftRight<false>);
+}
+
+/// The same bits as another element type of the same width.
+static std::string viewBits(Composite &composite, TensorBuilder &b) {
+  Value self = composite.operand("self");
+  RankedTensorType result = composite.resultType(0);
+  if (!self || !result)
+    return "expected a tensor";
+  Type from = tensorType(self).getElementType(), to = result.getElementType();
+  if (from.getIntOrFloatBitWidth() != to.getIntOrFloatBitWidth())
+    return "expected element types of one width";
+  if (from == to) {
+    composite.replaceResult(0, self);
+    return {};
+  }
+  auto body = [&](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
+    return arith::BitcastOp::create(b, to, args[0]);
+  };
+  composite.replaceResult(0, b.elementwise(self, to, body));
+  return {};
+}
+
+//===----------------------------------------------------------------------===//
 // Triangles
 //===----------------------------------------------------------------------===//
 
@@ -291,6 +359,8 @@ static std::string triangle(Composite &composite, TensorBuilder &b) {
 
 void mlir::asic::addElementwiseDecompositions(
     llvm::StringMap<Decomposition> &table) {
+  table["aten.bitwise_left_shift"] = leftShift;
+  table["aten.bitwise_right_shift"] = rightShift;
   table["aten.clamp"] = clamp;
   table["aten.copysign"] = copySign;
   table["aten.div"] = divide;
@@ -302,4 +372,5 @@ void mlir::asic::addElementwiseDecompositions(
   table["aten.signbit"] = signBit;
   table["aten.tril"] = triangle</*isLower=*/true>;
   table["aten.triu"] = triangle</*isLower=*/false>;
+  table["aten.view"] = viewBits;
 }

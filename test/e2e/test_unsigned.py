@@ -13,6 +13,8 @@ from torch.nn import functional as F
 import asic
 
 X = torch.tensor([[0, 1, 2, 127, 128, 130, 200, 255]], dtype=torch.uint8)
+CONSTANTS = torch.tensor([100, 150, 200, 250, 5, 6, 7, 128], dtype=torch.uint8)
+MANY = torch.arange(0, 256, 8, dtype=torch.uint8)
 Y = torch.tensor([[3, 200, 255, 128, 7, 131, 2, 254]], dtype=torch.uint8)
 WIDE = torch.tensor([[-3, 200, 255, -128, 7, 131, 300, 254]], dtype=torch.int32)
 NARROW = torch.tensor([[-3, 100, 5, -128, 7, 11, 3, -25]], dtype=torch.int8)
@@ -54,6 +56,13 @@ CASES: dict[str, Callable[..., Tensor]] = {
     "to int32": lambda x, y, i, n, f: x.int() * 2,
     "to float": lambda x, y, i, n, f: x.float().sqrt(),
     "fill": lambda x, y, i, n, f: torch.full_like(x, 200) + x.masked_fill(y > 100, 201),
+    "maximum with a fill": lambda x, y, i, n, f: x.maximum(torch.full_like(x, 140)),
+    "maximum with constants": lambda x, y, i, n, f: x.maximum(CONSTANTS),
+    "constants alone": lambda x, y, i, n, f: CONSTANTS + 1,
+    "large constants": lambda x, y, i, n, f: (x[:, :1] > MANY) * MANY,
+    "bits as int8": lambda x, y, i, n, f: x.view(torch.int8) // 2,
+    "bits of int8": lambda x, y, i, n, f: n.view(torch.uint8) // 2,
+    "bits of floats": lambda x, y, i, n, f: f.view(torch.int32) >> 23,
     "pad": lambda x, y, i, n, f: F.pad(x, (1, 1), value=255),
 }
 

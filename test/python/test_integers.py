@@ -39,15 +39,63 @@ SHIFTS: dict[str, Callable[[Tensor], Tensor]] = {
     "right": lambda x: x >> 2,
     "functions": lambda x: torch.bitwise_left_shift(torch.bitwise_right_shift(x, 1), 3),
     "beyond": lambda x: (x << 8 * x.element_size()) + (x >> 8 * x.element_size()),
+    "far beyond": lambda x: (x << 300) + (x >> 2**33) + (x << -(2**40)),
+    "below": lambda x: (x << -1) + (x >> -3),
+    "constant tensor": lambda x: (x << torch.full_like(x, 40)) + (x >> torch.full_like(x, 100)),
+    "constant tensor within": lambda x: x << torch.tensor([[1], [3]], dtype=x.dtype),
 }
+#: Of a tensor and counts, both of one type; the last promote.
+COUNTED: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "left": lambda x, n: x << n,
+    "right": lambda x, n: x >> n,
+    "of a number": lambda x, n: (1 << n) + torch.bitwise_right_shift(7, n),
+    "by int64": lambda x, n: (x << n.long()) + (x >> n.long()),
+    "by uint8": lambda x, n: torch.bitwise_right_shift(x, n.to(torch.uint8)),
+}
+#: Below 0, at the width of each type, and beyond.
+COUNTS = torch.tensor([-128, -1, 0, 1, 7, 8, 9, 15, 16, 31, 32, 40, 63, 64, 127])
+INTEGERS = [torch.int8, torch.uint8, torch.int16, torch.int32, torch.int64]
 
 
-@pytest.mark.parametrize("dtype", [torch.int8, torch.uint8, torch.int16, torch.int32, torch.int64])
-@pytest.mark.parametrize("case", SHIFTS)
-def test_shifts_by_numbers(case: str, dtype: torch.dtype) -> None:
-    model = Model(SHIFTS[case])
+@pytest.mark.parametrize("dtype", INTEGERS)
+@pytest.mark.parametrize("target", ["cpu", "edge-tx1", "npu-256"])
+def test_shifts_by_numbers(target: str, dtype: torch.dtype) -> None:
+    model = Model(lambda x: {name: shift(x) for name, shift in SHIFTS.items()})
     x = torch.tensor([-128, -5, -1, 0, 1, 3, 77, 127]).to(dtype)
-    assert torch.equal(asic.compile(model, (x,), target="edge-tx1")(x), model(x))
+    assert_same(asic.compile(model, (x,), target=target)(x), model(x))
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+@pytest.mark.parametrize("target", ["cpu", "edge-tx1", "npu-256"])
+def test_shifts_by_tensors(target: str, dtype: torch.dtype) -> None:
+    """By a negative count, or by the width and more, all bits leave; the sign is what comes in."""
+    model = Model(lambda x, n: {name: shift(x, n) for name, shift in COUNTED.items()})
+    x = torch.tensor([[-128], [-5], [0], [3], [127], [-(2**30)], [2**62 + 7]]).to(dtype)
+    args = (x, COUNTS.to(dtype))
+    assert_same(asic.compile(model, args, target=target)(*args), model(*args))
+
+
+def assert_same(actual: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
+    assert actual.keys() == expected.keys()
+    for name, tensor in expected.items():
+        assert actual[name].dtype == tensor.dtype, name
+        assert torch.equal(actual[name], tensor), name
+
+
+@pytest.mark.parametrize("shift", [lambda x: x << 1, lambda x: x >> 1])
+@pytest.mark.parametrize("dtype", [torch.bool, torch.float32])
+def test_shifts_of_what_is_no_integer(shift: Any, dtype: torch.dtype) -> None:
+    """PyTorch's own words, which it has for bool only in tracing."""
+    with pytest.raises(
+        asic.CompileError, match=r"shift: Expected input tensor to have an integral"
+    ):
+        asic.compile(Model(shift), (torch.ones(3, dtype=dtype),), target="cpu")
+
+
+@pytest.mark.parametrize("function", [torch.bitwise_left_shift, torch.bitwise_right_shift])
+def test_shifts_of_floats(function: Any) -> None:
+    with pytest.raises(asic.CompileError, match=r"bitwise_(left|right)_shift"):
+        asic.compile(Model(lambda x: function(x, 1)), (torch.ones(3),), target="cpu")
 
 
 @pytest.mark.parametrize("case", CASES)

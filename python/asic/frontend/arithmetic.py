@@ -87,23 +87,16 @@ def _dot(x: Tensor, y: Tensor) -> Tensor:
     return torch.mm(x.unsqueeze(0), y.unsqueeze(1)).reshape(())
 
 
-def _shift_left(x: Tensor, y: Any) -> Tensor:
-    """By a number: as by a tensor of that one, or 0 where all bits leave."""
-    if isinstance(y, Tensor):
-        return torch.bitwise_left_shift(x, y)
-    if not 0 <= y < torch.iinfo(x.dtype).bits:
-        return torch.zeros_like(x)
-    return torch.bitwise_left_shift(x, torch.full_like(x, y))
+def _shift(op: Any) -> Callable[[Any, Any], Tensor]:
+    """`op`, a shift that travels whole, for its older name and for a number that is shifted."""
 
+    def apply(x: Any, y: Any) -> Tensor:
+        if not isinstance(x, Tensor):
+            x = torch.full((), x, dtype=torch.result_type(x, y), device=y.device)
+        result: Tensor = op(x, y)
+        return result
 
-def _shift_right(x: Tensor, y: Any) -> Tensor:
-    """By a number: as by a tensor of that one; copies of the sign where all bits leave."""
-    if isinstance(y, Tensor):
-        return torch.bitwise_right_shift(x, y)
-    bits = torch.iinfo(x.dtype).bits
-    if not 0 <= y < bits and not x.dtype.is_signed:
-        return torch.zeros_like(x)
-    return torch.bitwise_right_shift(x, torch.full_like(x, y if 0 <= y < bits else bits - 1))
+    return apply
 
 
 def _with_number(op: Any) -> Callable[[Tensor, int], Tensor]:
@@ -135,12 +128,12 @@ def _clamp_max(x: Tensor, max: Any) -> Tensor:
 def arithmetic() -> dict[Any, Callable[..., Any]]:
     """The decomposition table of this file."""
     return {
-        aten.__lshift__.Scalar: _shift_left,
-        aten.__lshift__.Tensor: _shift_left,
-        aten.__rshift__.Scalar: _shift_right,
-        aten.__rshift__.Tensor: _shift_right,
-        aten.bitwise_left_shift.Tensor_Scalar: _shift_left,
-        aten.bitwise_right_shift.Tensor_Scalar: _shift_right,
+        aten.__lshift__.Scalar: _shift(torch.bitwise_left_shift),
+        aten.__lshift__.Tensor: _shift(torch.bitwise_left_shift),
+        aten.__rshift__.Scalar: _shift(torch.bitwise_right_shift),
+        aten.__rshift__.Tensor: _shift(torch.bitwise_right_shift),
+        aten.bitwise_left_shift.Scalar_Tensor: _shift(torch.bitwise_left_shift),
+        aten.bitwise_right_shift.Scalar_Tensor: _shift(torch.bitwise_right_shift),
         aten._cdist_forward.default: _cdist,
         aten.bitwise_or.Scalar: _with_number(torch.bitwise_or),
         aten.bitwise_xor.Scalar: _with_number(torch.bitwise_xor),

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch.export import ExportedProgram
+from torch.export.graph_signature import InputKind, TensorArgument
 from torch.fx import Graph, Node
 
 from asic.frontend.composites import is_composite, packet_name
@@ -64,6 +65,8 @@ _MOVES = frozenset(
 _PAIRS = frozenset(
     f"aten.{name}"
     for name in [
+        "bitwise_left_shift",
+        "bitwise_right_shift",
         "clamp",
         "copysign",
         "div",
@@ -74,6 +77,9 @@ _PAIRS = frozenset(
         "remainder",
     ]
 )
+
+#: Kinds of inputs that the program brings along.
+_STORED = (InputKind.PARAMETER, InputKind.BUFFER, InputKind.CONSTANT_TENSOR)
 
 #: Ops that make a tensor of one number.
 _FILLS = frozenset({"aten.full", "aten.full_like", "aten.new_full", "aten.scalar_tensor"})
@@ -86,12 +92,13 @@ def widen_unsigned(program: ExportedProgram) -> None:
         CompileError: an op has several results, which torch-mlir would get wrong.
     """
     graph = program.graph
+    _view_constants(program)
     for node in list(graph.nodes):
         name = packet_name(node.target) if node.op == "call_function" else ""
         if not name:
             continue
         if name in _FILLS and _dtype(node) == torch.uint8:
-            _compute(graph, node, node.args, {**node.kwargs, "dtype": torch.int32})
+            _fill(graph, node)
         elif name == "aten.constant_pad_nd" and _dtype(node) == torch.uint8:
             # As the int8 of the same bits.
             node.args = (*node.args[:2], *((v + 128) % 256 - 128 for v in node.args[2:]))
@@ -102,6 +109,42 @@ def widen_unsigned(program: ExportedProgram) -> None:
             if wide is not None:
                 _widen(graph, node, wide)
     program.graph_module.recompile()
+
+
+def _view_constants(program: ExportedProgram) -> None:
+    """Stored uint8 that nobody writes to is imported as int8, and viewed as what it is.
+
+    torch-mlir lowers no constants of uint8. `WeightHooks` gives the int8.
+    """
+    signature = program.graph_signature
+    written = set(signature.buffers_to_mutate.values())
+    stored = {
+        spec.arg.name
+        for spec in signature.input_specs
+        if spec.kind in _STORED and spec.target not in written
+    }
+    for node in list(program.graph.nodes):
+        if node.op != "placeholder" or node.name not in stored or _dtype(node) != torch.uint8:
+            continue
+        with node.meta["val"].fake_mode:
+            val = torch.empty_like(node.meta["val"], dtype=torch.int8)
+        users = list(node.users)
+        with program.graph.inserting_after(node):
+            view = program.graph.call_function(aten.view.dtype, (node, torch.uint8))
+        view.meta = dict(node.meta)
+        node.meta["val"] = val
+        for user in users:
+            user.replace_input_with(node, view)
+        for result in signature.output_specs:
+            if isinstance(result.arg, TensorArgument) and result.arg.name == node.name:
+                result.arg = TensorArgument(view.name)
+
+
+def _fill(graph: Graph, node: Node) -> None:
+    """A tensor of one number: made with a sign, which torch-mlir can fold."""
+    wide = _insert(graph, node, node.target, node.args, {**node.kwargs, "dtype": torch.int32})
+    narrow = _insert(graph, node, aten._to_copy.default, (wide,), {"dtype": torch.int8})
+    node.target, node.args, node.kwargs = aten.view.dtype, (narrow, torch.uint8), {}
 
 
 def _dtype(node: Node) -> torch.dtype | None:

@@ -51,6 +51,9 @@ class WeightHooks(FxImporterHooks):  # type: ignore[misc]
     def _resolve(self, gni: Any, value: Any, key: str | None) -> Any:
         if not isinstance(value, torch.Tensor):
             return None
+        if value.dtype == torch.uint8:
+            # `widen_unsigned` has put a view of it behind it.
+            value = value.view(torch.int8)
         if has_data(value) and (key in self._inline or value.numel() <= INLINE_LIMIT):
             return _literal(gni, value, _dense(gni, value))
         name = f"constant.{len(self.used)}" if key is None else self._names.get(key, key)

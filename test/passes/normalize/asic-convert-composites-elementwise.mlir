@@ -46,6 +46,42 @@ func.func @divide_integers(%x: tensor<4xi64>, %y: tensor<4xi64>)
   return %z : tensor<4xi64>
 }
 
+// By the width and more all bits leave, where arith leaves the result open.
+// CHECK-LABEL: func.func @shift_left
+// CHECK: %[[SHIFTED:.*]] = arith.shli %[[X:.*]], %[[N:.*]] : i32
+// CHECK: %[[STAYS:.*]] = arith.cmpi ult, %[[N]], %c32_i32
+// CHECK: arith.select %[[STAYS]], %[[SHIFTED]], %c0_i32
+func.func @shift_left(%x: tensor<4xi32>, %n: tensor<4xi32>) -> tensor<4xi32> {
+  %y = call @asic.shift_left(%x, %n)
+      : (tensor<4xi32>, tensor<4xi32>) -> tensor<4xi32>
+  return %y : tensor<4xi32>
+}
+
+// What comes in at the other end is the sign. Numbers wrap to the type first.
+// CHECK-LABEL: func.func @shift_right
+// CHECK: %[[N:.*]] = arith.minui %c44_i8, %c7_i8
+// CHECK: arith.shrsi %{{.*}}, %[[N]] : i8
+func.func @shift_right(%x: tensor<4xi8>) -> tensor<4xi8> {
+  %y = call @asic.shift_right(%x) : (tensor<4xi8>) -> tensor<4xi8>
+  return %y : tensor<4xi8>
+}
+
+// Floats are left for partition to refuse.
+// CHECK-LABEL: func.func @shift_floats
+// CHECK: call @asic.shift_floats
+func.func @shift_floats(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %y = call @asic.shift_floats(%x) : (tensor<4xf32>) -> tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+
+// The same bits.
+// CHECK-LABEL: func.func @view_bits
+// CHECK: arith.bitcast %{{.*}} : f32 to i32
+func.func @view_bits(%x: tensor<4xf32>) -> tensor<4xi32> {
+  %y = call @asic.view_bits(%x) : (tensor<4xf32>) -> tensor<4xi32>
+  return %y : tensor<4xi32>
+}
+
 // Both pieces of erfinv are one short body with one logarithm; integers are
 // computed in f32.
 // CHECK-LABEL: func.func @erfinv
@@ -97,3 +133,15 @@ func.func private @asic.erfinv(tensor<4xi32>) -> tensor<4xf32>
 func.func private @asic.ndtri(tensor<4xf32>) -> tensor<4xf32>
   attributes {asic.op = "aten.special_ndtri.default",
               asic.operands = ["self"], asic.results = [0]}
+func.func private @asic.shift_left(tensor<4xi32>, tensor<4xi32>) -> tensor<4xi32>
+  attributes {asic.op = "aten.bitwise_left_shift.Tensor",
+              asic.operands = ["self", "other"], asic.results = [0]}
+func.func private @asic.shift_right(tensor<4xi8>) -> tensor<4xi8>
+  attributes {asic.op = "aten.bitwise_right_shift.Tensor_Scalar",
+              asic.operands = ["self"], asic.results = [0], asic.other = 300 : i64}
+func.func private @asic.shift_floats(tensor<4xf32>) -> tensor<4xf32>
+  attributes {asic.op = "aten.bitwise_left_shift.Tensor_Scalar",
+              asic.operands = ["self"], asic.results = [0], asic.other = 1 : i64}
+func.func private @asic.view_bits(tensor<4xf32>) -> tensor<4xi32>
+  attributes {asic.op = "aten.view.dtype", asic.operands = ["self"],
+              asic.results = [0], asic.dtype = i32}
