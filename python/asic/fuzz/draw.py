@@ -35,8 +35,7 @@ def _volume(g: Generator) -> None:
 
 def _tokens(g: Generator) -> None:
     shape = [g.choice([1, 2, 3]), g.size(9)][g.integer(0, 1) :]
-    listed = ", ".join(map(str, (g.integer(0, 9999), 0, 20, *shape)))
-    g.input(f"integers({listed})")
+    g.integer_input(*shape, low=0)
 
 
 def _any_rank(g: Generator) -> None:
@@ -54,7 +53,7 @@ def _integers(g: Generator) -> None:
 def _mask(g: Generator) -> None:
     shape = [g.size(9) for _ in range(g.integer(1, 3))]
     g.float_input(*shape)
-    g.input(f"normal({', '.join(map(str, (g.integer(0, 9999), *shape)))}) > 0")
+    g.mask_input(*shape)
 
 
 def _specials(g: Generator) -> None:

@@ -6,16 +6,24 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from asic.fuzz.generator import Generator, NoFit, op
+from asic.fuzz.generator import Generator, op
 
 
 def _is_index(tensor: Tensor) -> bool:
     return tensor.dtype == torch.int64 and tensor.numel() > 0
 
 
+def _pick_index(g: Generator, rank: int) -> str:
+    """Integers of at most `rank` dimensions, at least one when they are an input of their own."""
+    return g.pick_or(
+        lambda t: _is_index(t) and t.dim() <= rank,
+        lambda: g.integer_input(*g.shape(g.integer(1, rank)), low=0),
+    )
+
+
 @op(4)
 def embedding(g: Generator) -> None:
-    x = g.pick(lambda t: _is_index(t) and t.dim() <= 3)
+    x = _pick_index(g, 3)
     rows = g.size(20)
     low, high = int(g[x].min()), int(g[x].max())
     ids = x if low >= 0 and high < rows else f"{x} % {rows}"
@@ -62,7 +70,7 @@ def scatter(g: Generator) -> None:
 
 @op(1)
 def one_hot(g: Generator) -> None:
-    x = g.pick(lambda t: _is_index(t) and t.dim() <= 2)
+    x = _pick_index(g, 2)
     g.emit(f"F.one_hot({x} % 5, 5)")
 
 
@@ -76,10 +84,11 @@ def positions(g: Generator) -> None:
 
 @op(1)
 def rotary(g: Generator) -> None:
-    x = g.pick(lambda t: t.dim() >= 2 and t.dtype == torch.float32 and t.numel() > 0)
+    def fits(t: torch.Tensor) -> bool:
+        return t.dim() >= 2 and t.dtype == torch.float32 and t.numel() > 0 and t.shape[-1] % 2 == 0
+
+    x = g.pick(fits)
     length, width = g[x].shape[-2:]
-    if width % 2:
-        raise NoFit
     half = width // 2
     member = g.layer(f"nn.Parameter(uniform({g.integer(0, 9999)}, 0, 1, {half}))")
     (angle,) = g.emit(f"torch.arange({length})[:, None] * {member}")

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from torch import Tensor
+
 from asic.fuzz.generator import Generator, NoFit, divisor, op
 
 #: Gives norms something else than ones and zeros to do.
@@ -129,9 +131,11 @@ def matmul_weight(g: Generator) -> None:
 def matmul(g: Generator) -> None:
     a = g.pick(lambda t: t.is_floating_point() and t.numel() > 0 and t.dim() >= 1)
     inner, dtype = g[a].shape[-1], g[a].dtype
-    b = g.pick(
-        lambda t: t.dtype == dtype and t.dim() >= 1 and t.shape[max(0, t.dim() - 2)] == inner
-    )
+
+    def fits(t: Tensor) -> bool:
+        return t.dtype == dtype and t.dim() >= 1 and t.shape[max(0, t.dim() - 2)] == inner
+
+    b = g.pick_or(fits, lambda: g.float_input(inner, g.size(17)))
     g.emit(f"torch.matmul({a}, {b}) * {round(inner**-0.5, 4)}")
 
 

@@ -222,7 +222,7 @@ def triangle(g: Generator) -> None:
 
 @op(1)
 def meshgrid(g: Generator) -> None:
-    x = g.pick(lambda t: t.dim() == 1 and t.numel() > 0)
+    x = g.pick_or(lambda t: t.dim() == 1 and t.numel() > 0, lambda: g.float_input(*g.shape(rank=1)))
     extent = g[x].shape[0]
     (steps,) = g.emit(f"torch.arange({extent})")
     g.emit(f"{steps}[:, None] {g.choice(['>=', '<', '=='])} {steps}")

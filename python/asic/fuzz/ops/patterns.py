@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from torch import Tensor
+
 from asic.fuzz.generator import Generator, NoFit, divisor, op
 
 
@@ -110,10 +112,11 @@ def grouped_query_attention(g: Generator) -> None:
 
 @op(1)
 def rotate_half(g: Generator) -> None:
-    x = g.pick(lambda t: t.dim() >= 2 and t.dtype == g.dtype and t.numel() > 0)
+    def fits(t: Tensor) -> bool:
+        return t.dim() >= 2 and t.dtype == g.dtype and t.numel() > 0 and t.shape[-1] % 2 == 0
+
+    x = g.pick(fits)
     length, width = g[x].shape[-2:]
-    if width % 2:
-        raise NoFit
     cos, sin = (_uniform(g, -1, 1, length, width) for _ in range(2))
     half = width // 2
     g.emit(f"{x} * {cos} + torch.cat([-{x}[..., {half}:], {x}[..., :{half}]], -1) * {sin}")

@@ -17,6 +17,10 @@ def _is_integer(tensor: Tensor) -> bool:
     return tensor.dtype in INTEGERS
 
 
+def _pick_integer(g: Generator) -> str:
+    return g.pick_or(_is_integer, lambda: g.integer_input(*g.shape(g.integer(1, 3))))
+
+
 #: In each text, {0} is the operand. Domains are kept away from poles.
 _ACTIVATIONS = (
     *("F.relu({0})",) * 5,
@@ -158,13 +162,16 @@ def prelu(g: Generator) -> None:
 
 @op(1)
 def glu(g: Generator) -> None:
-    x = g.pick(lambda t: _is_float(t) and t.dim() >= 1 and t.numel() > 0 and t.shape[-1] % 2 == 0)
+    def fits(t: torch.Tensor) -> bool:
+        return _is_float(t) and t.dim() >= 1 and t.numel() > 0 and t.shape[-1] % 2 == 0
+
+    x = g.pick_or(fits, lambda: g.float_input(g.size(9), 2 * g.size(16)))
     g.emit(f"F.glu({x}, -1)")
 
 
 @op(4)
 def integer_binary(g: Generator) -> None:
-    a = g.pick(_is_integer)
+    a = _pick_integer(g)
     b = g.pick_like(a)
     text = g.choice(
         [
@@ -179,6 +186,8 @@ def integer_binary(g: Generator) -> None:
             "{0} & {1}",
             "{0} | {1}",
             "{0} ^ {1}",
+            "{0} >> {1}",
+            "({0} << {1}) % 97",
         ]
     )
     g.emit(text.format(a, b))
@@ -202,7 +211,7 @@ def integer_unary(g: Generator) -> None:
             "torch.sign({0})",
         ]
     )
-    g.emit(text.format(g.pick(_is_integer)))
+    g.emit(text.format(_pick_integer(g)))
 
 
 @op(3)
@@ -220,7 +229,7 @@ def comparison(g: Generator) -> None:
 
 @op(2)
 def logic(g: Generator) -> None:
-    a = g.pick(lambda t: t.dtype == torch.bool)
+    a = g.pick_or(lambda t: t.dtype == torch.bool, lambda: g.mask_input(*g.shape(g.integer(1, 3))))
     b = g.pick_like(a)
     g.emit(
         g.choice(

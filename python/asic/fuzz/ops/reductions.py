@@ -44,13 +44,19 @@ def reduce_all(g: Generator) -> None:
 
 @op(2)
 def reduce_integer(g: Generator) -> None:
-    x = g.pick(lambda t: not t.is_floating_point() and t.dtype != torch.bool and _ranked(t))
+    x = g.pick_or(
+        lambda t: not t.is_floating_point() and t.dtype != torch.bool and _ranked(t),
+        lambda: g.integer_input(*g.shape(g.integer(1, 3))),
+    )
     g.emit(f"{x}.{g.choice(['sum', 'amax', 'amin'])}({_dims(g, g[x])}{_keep(g)})")
 
 
 @op(1)
 def reduce_bool(g: Generator) -> None:
-    x = g.pick(lambda t: t.dtype == torch.bool and _ranked(t))
+    x = g.pick_or(
+        lambda t: t.dtype == torch.bool and _ranked(t),
+        lambda: g.mask_input(*g.shape(g.integer(1, 3))),
+    )
     dim = g.integer(-g[x].dim(), g[x].dim() - 1)
     g.emit(f"{x}.{g.choice(['any', 'all', 'sum'])}({dim}{_keep(g)})")
 
