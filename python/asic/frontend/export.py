@@ -16,6 +16,7 @@ import torch
 from torch._export.verifier import SpecViolationError
 from torch.export import ExportedProgram
 from torch.utils import _pytree as pytree
+from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 from asic.errors import CompileError
 from asic.frontend import meta
@@ -234,6 +235,14 @@ def _check_eval(model: torch.nn.Module) -> None:
             )
 
 
+def _parts(name: str, tensor: Any) -> dict[str, Any]:
+    """What a tensor consists of that is a wrapper, as torchao's codes and scales are."""
+    if not is_traceable_wrapper_subclass(tensor):
+        return {}
+    parts, _ = tensor.__tensor_flatten__()
+    return {f"{name}.{part}": getattr(tensor, part) for part in parts}
+
+
 def check_weights(state: dict[str, Any], parameters: dict[str, Any]) -> None:
     """No parameter or buffer holds NaN, no parameter holds Inf.
 
@@ -241,6 +250,9 @@ def check_weights(state: dict[str, Any], parameters: dict[str, Any]) -> None:
     """
     for name, tensor in state.items():
         if not isinstance(tensor, torch.Tensor) or not tensor.is_floating_point():
+            continue
+        if parts := _parts(name, tensor):
+            check_weights(parts, {})
             continue
         if tensor.numel() == 0 or not meta.has_data(tensor):
             continue

@@ -41,6 +41,7 @@ from asic.frontend.pipeline import lower_to_linalg
 from asic.frontend.pooling import poolings
 from asic.frontend.skew import ContextCache, FxImporter, ir, new_context
 from asic.frontend.state import StateInfo, check_writes, explicit, functional, separate_updates
+from asic.frontend.torchao import raise_weights
 from asic.frontend.unsigned import widen_unsigned
 from asic.frontend.weights import WeightHooks
 from asic.structure import Structure
@@ -176,6 +177,7 @@ def normalize(
         recover_linear(module)
         relax_views(module)
         split_bins(module)
+        raise_weights(module)
         fold.fold_constants(module)
         split_bags(module)
         integer_biases(module)

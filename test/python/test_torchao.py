@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Modules that `torchao.quantize_` has rewritten, against themselves in PyTorch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torchao.quantization import (
+    Int8DynamicActivationInt8WeightConfig,
+    Int8DynamicActivationIntxWeightConfig,
+    Int8WeightOnlyConfig,
+    IntxWeightOnlyConfig,
+    PerAxis,
+    PerGroup,
+    quantize_,
+)
+
+import asic
+from benchmarks.nets.transformer import EncoderLayer
+
+CONFIGS = {
+    "int8-weight": Int8WeightOnlyConfig(),
+    "int8-dynamic": Int8DynamicActivationInt8WeightConfig(),
+    "int8-rows": IntxWeightOnlyConfig(weight_dtype=torch.int8, granularity=PerAxis(0)),
+    "int4-rows": IntxWeightOnlyConfig(weight_dtype=torch.int4, granularity=PerAxis(0)),
+    "int4-groups": IntxWeightOnlyConfig(weight_dtype=torch.int4, granularity=PerGroup(32)),
+    "int8-int4": Int8DynamicActivationIntxWeightConfig(weight_dtype=torch.int4),
+}
+
+
+def quantized(model: nn.Module, config: str, seed: int = 0) -> nn.Module:
+    """The model with its linear layers quantised."""
+    quantize_(model.eval(), CONFIGS[config])
+    return model
+
+
+def mlp(dtype: torch.dtype = torch.float32) -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(128, 96), nn.ReLU(), nn.Linear(96, 64)).to(dtype)
+
+
+def compare(model: nn.Module, x: torch.Tensor, target: str, bound: float) -> asic.Compiled:
+    """Compiles the model and compares it with PyTorch, relative to the largest value."""
+    with torch.no_grad():
+        expected = model(x)
+    compiled = asic.compile(model, (x,), target=target)
+    result = compiled(x)
+    assert result.dtype == expected.dtype
+    error = (result.float() - expected.float()).abs().max() / expected.float().abs().max()
+    assert float(error) <= bound
+    return compiled
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+@pytest.mark.parametrize("target", ["edge-tx1", "npu-256", "cpu"])
+def test_linear_layers(config: str, target: str) -> None:
+    torch.manual_seed(1)
+    # bf16 has 8 bits; dynamic codes are those of PyTorch, so that their products are, too.
+    bound = 0.0 if config == "int8-dynamic" else 1e-6 if target == "cpu" else 2e-2
+    for rows in (1, 5):
+        compare(quantized(mlp(), config), torch.randn(rows, 128), target, bound)
+
+
+@pytest.mark.parametrize("config", ["int8-weight", "int8-dynamic", "int8-rows", "int4-rows"])
+def test_codes_stay_int8(config: str) -> None:
+    compiled = compare(quantized(mlp(), config), torch.randn(2, 128), "edge-tx1", 2e-2)
+    report = compiled.report().to_dict()
+    assert report["fallbacks"] == []
+    codes = 128 * 96 + 96 * 64
+    assert codes <= report["weights_bytes"] < 1.25 * codes
+
+
+@pytest.mark.parametrize("config", ["int8-weight", "int4-groups"])
+def test_bfloat16(config: str) -> None:
+    x = torch.randn(2, 128).bfloat16()
+    compare(quantized(mlp(torch.bfloat16), config), x, "edge-tx1", 3e-2)
+
+
+@pytest.mark.parametrize("config", ["int8-weight", "int8-dynamic", "int4-groups"])
+def test_an_encoder_layer(config: str) -> None:
+    torch.manual_seed(0)
+    model, x = quantized(EncoderLayer(64, 4, 128), config), torch.randn(1, 16, 64)
+    compiled = compare(model, x, "edge-tx1", 3e-2)
+    assert compiled.report().to_dict()["fallbacks"] == []
+    # A float on the border between two dynamic codes moves by one of them.
+    assert asic.verify(compiled, [(x,)], atol=0.01 if config == "int8-dynamic" else None)
+
+
+def test_what_is_wrong_in_a_part_of_a_weight() -> None:
+    model: Any = quantized(mlp(), "int8-weight")
+    model[0].weight.scale[3] = torch.nan
+    with pytest.raises(asic.CompileError, match=r"got NaN in '0.weight.scale'"):
+        asic.compile(model, (torch.zeros(1, 128),), target="cpu")
