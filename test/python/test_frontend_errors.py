@@ -227,3 +227,15 @@ def test_torch_says_nothing_of_its_own(
     refuse("cannot read", tmp_path / "m.pt2")
     assert [r for r in caplog.records if r.levelno >= logging.WARNING] == []
     assert capfd.readouterr().err == ""
+
+
+class Solver(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.linalg.inv(x)
+
+
+def test_ops_that_may_fail() -> None:
+    with pytest.raises(
+        CompileError, match=rf"cannot lower aten._linalg_check_errors at {__file__}:\d+, which"
+    ):
+        import_model(Solver().eval(), (torch.eye(3),))

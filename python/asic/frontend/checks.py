@@ -34,6 +34,21 @@ def check(program: ExportedProgram, root: str | None) -> None:
     _check_determinism(program, root)
 
 
+def check_effects(program: ExportedProgram, root: str | None) -> None:
+    """Refuses ops that do something besides computing, such as looking whether a solver failed.
+
+    Raises:
+        CompileError: names the first one.
+    """
+    for node in program.graph.nodes:
+        if node.target is torch.ops.higher_order.with_effects:
+            raise error(
+                f"cannot lower {str(node.args[1]).removesuffix('.default')} at "
+                f"{source_of(node, root)}, which may end the program; replace it by supported "
+                "ops, or keep it outside the compiled model"
+            )
+
+
 def _check_sizes(program: ExportedProgram) -> None:
     """Refuses inputs without elements."""
     for info in input_infos(program):

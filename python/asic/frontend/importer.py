@@ -26,7 +26,7 @@ from asic.frontend.borders import (
     structure_of,
     symbol_ranges,
 )
-from asic.frontend.checks import check
+from asic.frontend.checks import check, check_effects
 from asic.frontend.composites import CompositeImporter, without_composites
 from asic.frontend.control import unroll
 from asic.frontend.decompose import layers, recover_linear, relax_views, split_bins
@@ -234,6 +234,7 @@ def _to_linalg(program: ExportedProgram, root: str | None) -> Imported:
     names, inline = resource_names(program)
     table = {**get_decomposition_table(), **layers(), **arithmetic(), **movements(), **poolings()}
     program = decompose(program, without_composites(table))
+    check_effects(program, root)
     widen_unsigned(program)
     drop_empties(program.graph_module)
     inputs, outputs = input_infos(program), output_infos(program)
