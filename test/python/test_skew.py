@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""What we rely on in torch-mlir, and where its MLIR and ours differ.
+"""What we rely on in torch-mlir and torch, and where torch-mlir's MLIR and ours differ.
 
 A wheel that changes any of it fails here first, and by name.
 """
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import re
 import subprocess
@@ -65,11 +66,21 @@ def test_torch_mlir_wheel() -> None:
     assert compiled.output_names == ("output0", "output1")
 
 
+def test_torch_has_what_is_used() -> None:
+    """The installed torch is the one whose `run_decompositions` is followed, part by part."""
+    assert torch.__version__.startswith(f"{skew.TORCH}.")
+    for module, names in skew.PRIVATE_TORCH.items():
+        missing = [n for n in names if not hasattr(importlib.import_module(module), n)]
+        assert not missing, f"{module} has no {', '.join(missing)}"
+
+
 def test_pins_are_this_wheel() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert f"torch-mlir=={skew.WHEEL}" in project["dependencies"]
     pins = (ROOT / "requirements.txt").read_text()
     assert re.search(rf"^torch-mlir==\S*{skew.WHEEL}", pins, re.M)
+    assert f"torch=={skew.TORCH}.*" in project["dependencies"]
+    assert re.search(rf"^torch=={re.escape(skew.TORCH)}\.", pins, re.M)
 
 
 def test_pass_list_is_the_stock_one_without_what_is_left_out() -> None:

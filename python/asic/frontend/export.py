@@ -23,6 +23,7 @@ from asic.frontend import meta
 from asic.frontend.aliases import join, separated
 from asic.frontend.attributes import followed
 from asic.frontend.messages import error, export_error, first_line, quiet
+from asic.frontend.swift import run_decompositions
 
 _TRAINING = (
     torch.nn.modules.batchnorm._BatchNorm,
@@ -118,10 +119,10 @@ def decompose(program: ExportedProgram, table: dict[Any, Callable[..., Any]]) ->
     def run(program: ExportedProgram) -> ExportedProgram:
         result: ExportedProgram
         try:
-            result = program.run_decompositions(table)
+            result = run_decompositions(program, table)
         except SpecViolationError:  # PyTorch takes one value for one buffer only.
             with separated(program):
-                result = program.run_decompositions(table)
+                result = run_decompositions(program, table)
         return result
 
     try:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Everything that depends on which torch-mlir is installed.
+"""Everything that depends on which torch-mlir and which torch are installed.
 
-Its wheel carries an MLIR of its own, newer than ours, and the importer uses parts of it that
+Torch-mlir's wheel carries an MLIR of its own, newer than ours, and the importer uses parts of it that
 are not promised to anybody. What they are, and how the two MLIRs differ, is said here and
 nowhere else; `test/python/test_skew.py` has a test for each. To move to another wheel: change
 `WHEEL` and the pins in pyproject.toml and requirements.txt, run that file, correct what fails.
@@ -13,10 +13,18 @@ How the two differ, as far as it concerns us:
 * The dialect `tm_tensor` exists there only; the conversion to it is left out of the pass
   list, and what it would have converted is a composite or an error.
 * The verifier of torch-mlir's contract refuses `func.call`, which composites are.
+
+Of torch, `swift.py` uses parts of `run_decompositions` (`PRIVATE_TORCH`).
 """
 
 from __future__ import annotations
 
+from typing import Any
+
+import torch._export.utils
+import torch.export.exported_program
+from torch._subclasses.fake_impls import op_implementations_dict
+from torch._subclasses.fake_tensor import unset_fake_temporarily
 from torch_mlir import ir
 from torch_mlir.dialects import torch as torch_dialect
 from torch_mlir.extras.fx_importer import (
@@ -94,11 +102,40 @@ PRIVATE = {
     ),
 }
 
+#: Torch's modules of `run_decompositions`, whose members have no types.
+export_utils: Any = torch._export.utils
+exported_program: Any = torch.export.exported_program
+
+#: Shape rules of ops, which `run_decompositions` writes to.
+fake_rules: dict[Any, Any] = op_implementations_dict
+
+#: The version of torch whose `run_decompositions` `swift.py` follows.
+TORCH = "2.13"
+
+#: Members of torch without a promise that are used, by module.
+PRIVATE_TORCH = {
+    "torch._export.utils": (
+        "_collect_all_valid_cia_ops_for_aten_namespace",
+        "_is_preservable_cia_op",
+        "_materialize_cpp_cia_ops",
+        "_special_op_to_preserve_cia",
+    ),
+    "torch.export.exported_program": (
+        "_AUTOGRAD_ALIAS_BACKEND_KEYS_TO_OVERRIDE",
+        "_decompose_exported_program",
+        "_override_composite_implicit_decomp",
+    ),
+    "torch._subclasses.fake_impls": ("op_implementations_dict",),
+    "torch._subclasses.fake_tensor": ("unset_fake_temporarily",),
+}
+
 __all__ = [
     "FOREIGN_DIALECTS",
     "LEFT_OUT",
     "ONNX_TO_TORCH",
     "PRIVATE",
+    "PRIVATE_TORCH",
+    "TORCH",
     "TO_BACKEND",
     "TO_LINALG",
     "WHEEL",
@@ -107,8 +144,12 @@ __all__ = [
     "FxImporterHooks",
     "GraphNodeImporter",
     "PassManager",
+    "export_utils",
+    "exported_program",
+    "fake_rules",
     "ir",
     "new_context",
+    "unset_fake_temporarily",
 ]
 
 
