@@ -105,6 +105,17 @@ def export(
             "no buffers; the compiled model does not keep them",
             stacklevel=2,
         )
+    return forget_origins(program)
+
+
+def forget_origins(program: ExportedProgram) -> ExportedProgram:
+    """Takes from every node what it was in the traces before, in place; returns the program.
+
+    A trace copies that history of each node into all nodes that it becomes, so that its size would
+    double with each trace. Where an op comes from is told by `stack_trace` and `nn_module_stack`.
+    """
+    for node in program.graph.nodes:
+        node.meta.pop("from_node", None)
     return program
 
 
@@ -127,7 +138,7 @@ def decompose(program: ExportedProgram, table: dict[Any, Callable[..., Any]]) ->
 
     try:
         with torch.no_grad(), quiet():
-            return join(program, run)
+            return forget_origins(join(program, run))
     except RuntimeError as problem:
         constant = re.match(r"Constant (\S+) is mutated", str(problem))
         if constant:
