@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -87,6 +89,20 @@ def test_an_encoder_layer(config: str) -> None:
     assert compiled.report().to_dict()["fallbacks"] == []
     # A float on the border between two dynamic codes moves by one of them.
     assert asic.verify(compiled, [(x,)], atol=0.01 if config == "int8-dynamic" else None)
+
+
+def test_a_library_that_comes_late() -> None:
+    """Operators that are registered after the first compilation are known, too."""
+    code = """
+import torch, asic
+model, x = torch.nn.Linear(32, 32).eval(), torch.randn(2, 32)
+asic.compile(model, (x,), target="cpu")
+import torchao.quantization as q
+q.quantize_(model, q.Int8DynamicActivationInt8WeightConfig())
+print((asic.compile(model, (x,), target="cpu")(x) - model(x)).abs().max().item())
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.stdout.strip() == "0.0", run.stderr
 
 
 def test_what_is_wrong_in_a_part_of_a_weight() -> None:

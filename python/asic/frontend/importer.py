@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from torch.export import ExportedProgram
 from torch.fx import GraphModule
-from torch_mlir.extras.fx_decomp_util import get_decomposition_table
 
 from asic.frontend import fold
 from asic.frontend.arithmetic import arithmetic
@@ -39,7 +38,13 @@ from asic.frontend.movement import movements
 from asic.frontend.naming import resource_names
 from asic.frontend.pipeline import lower_to_linalg
 from asic.frontend.pooling import poolings
-from asic.frontend.skew import ContextCache, FxImporter, ir, new_context
+from asic.frontend.skew import (
+    ContextCache,
+    FxImporter,
+    get_decomposition_table,
+    ir,
+    new_context,
+)
 from asic.frontend.state import StateInfo, check_writes, explicit, functional, separate_updates
 from asic.frontend.torchao import raise_weights
 from asic.frontend.unsigned import widen_unsigned

@@ -19,6 +19,7 @@ Of torch, `swift.py` uses parts of `run_decompositions` (`PRIVATE_TORCH`).
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import torch._export.utils
@@ -27,6 +28,7 @@ from torch._subclasses.fake_impls import op_implementations_dict
 from torch._subclasses.fake_tensor import unset_fake_temporarily
 from torch_mlir import ir
 from torch_mlir.dialects import torch as torch_dialect
+from torch_mlir.extras.fx_decomp_util import get_expanded_decomposition_table
 from torch_mlir.extras.fx_importer import (
     ContextCache,
     FxImporter,
@@ -129,6 +131,22 @@ PRIVATE_TORCH = {
     "torch._subclasses.fake_tensor": ("unset_fake_temporarily",),
 }
 
+
+@functools.cache
+def _decompositions(known: int) -> dict[Any, Any]:
+    del known
+    return dict(get_expanded_decomposition_table.__wrapped__())
+
+
+def get_decomposition_table() -> dict[Any, Any]:
+    """torch-mlir's table, made anew when operators have been registered.
+
+    Its own is made once per process: operators of a library that is imported after the first
+    compilation would be missing.
+    """
+    return _decompositions(len(torch._C._dispatch_get_all_op_names()))
+
+
 __all__ = [
     "FOREIGN_DIALECTS",
     "LEFT_OUT",
@@ -147,6 +165,7 @@ __all__ = [
     "export_utils",
     "exported_program",
     "fake_rules",
+    "get_decomposition_table",
     "ir",
     "new_context",
     "unset_fake_temporarily",

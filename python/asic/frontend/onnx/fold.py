@@ -12,6 +12,7 @@ from onnx.reference import ReferenceEvaluator
 
 from asic.frontend.fold import FOLD_LIMIT
 from asic.frontend.onnx.graph import OnnxGraph
+from asic.frontend.onnx.quantized import make_signed
 from asic.frontend.onnx.recurrent import unroll
 from asic.tensors import Array
 
@@ -37,6 +38,8 @@ _KEEP = frozenset(
 def simplify(graph: OnnxGraph) -> None:
     """Infers all shapes, computes what is constant, unrolls recurrent nodes and folds batch
     norms, in place."""
+    graph.infer_shapes()
+    make_signed(graph)
     graph.infer_shapes()
     while _fold_constants(graph) or unroll(graph):
         graph.infer_shapes()

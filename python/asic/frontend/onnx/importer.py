@@ -18,7 +18,7 @@ from asic.frontend.importer import Imported, kept_resources
 from asic.frontend.messages import error
 from asic.frontend.onnx.fold import simplify
 from asic.frontend.onnx.graph import OnnxGraph, dtype_of, read, shape_of
-from asic.frontend.onnx.rewrite import Rewriter
+from asic.frontend.onnx.rewrite import Rewriter, raise_markers
 from asic.frontend.pipeline import lower_to_linalg, run_passes, walk
 from asic.frontend.skew import ONNX_TO_TORCH, ir, new_context
 from asic.frontend.weights import INLINE_LIMIT
@@ -26,7 +26,13 @@ from asic.structure import Structure
 from asic.tensors import Array
 
 _CONTROL = ("If", "Loop", "Scan")
-_QUANTIZED = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv")
+_QUANTIZED = (
+    "ConvInteger",
+    "DynamicQuantizeLinear",
+    "MatMulInteger",
+    "QLinearConv",
+    "QLinearMatMul",
+)
 
 
 def import_onnx(path: Path, args: tuple[Any, ...] | None = None) -> Imported:
@@ -47,6 +53,7 @@ def import_onnx(path: Path, args: tuple[Any, ...] | None = None) -> Imported:
     context = new_context()
     names = _resource_names(graph)
     module = _import(graph, context, names)
+    raise_markers(module)
     run_passes(module, context, ONNX_TO_TORCH, _unsupported)
     Rewriter(module).run()
     lower_to_linalg(module, context)
@@ -81,8 +88,8 @@ def _check(graph: OnnxGraph) -> None:
             )
         if node.op_type in _QUANTIZED:
             raise error(
-                f"expected a float model, got {where}; compile the float model from PyTorch with "
-                "quantize='int8'"
+                "expected a float model, or one that is quantised statically in QDQ form, got "
+                f"{where}; export it with QuantizeLinear and DequantizeLinear"
             )
     for info in (*graph.inputs(), *graph.model.graph.output):
         if dtype_of(info) in ("float64", "complex64", "complex128"):

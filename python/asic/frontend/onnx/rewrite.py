@@ -15,6 +15,7 @@ from asic.frontend.pipeline import walk
 from asic.frontend.skew import ir
 
 _INT = "!torch.int"
+_OPSET = "torch.onnx_meta.opset_version"
 
 #: torch-mlir's names of the modes that repeat every pixel when the factor is whole.
 _NEAREST = frozenset(
@@ -24,6 +25,30 @@ _NEAREST = frozenset(
         "nearest_half_pixel,round_prefer_ceil",
     }
 )
+
+
+def raise_markers(module: Any) -> None:
+    """Makes markers of QuantizeLinear and DequantizeLinear, before torch-mlir lowers them.
+
+    It would make tensors of quantised types of them, which nothing behind it takes.
+    """
+    rewriter = Rewriter(module)
+    found: list[tuple[Any, str]] = []
+
+    def visit(op: Any) -> None:
+        if op.name == "torch.operator":
+            name = ir.StringAttr(op.attributes["name"]).value
+            if name in ("onnx.QuantizeLinear", "onnx.DequantizeLinear"):
+                found.append((op, name.removeprefix("onnx.").removesuffix("Linear").lower()))
+
+    walk(module, visit)
+    for op, verb in found:
+        rewriter.mark(op, verb)
+    # The conversion looks for the operator set in every function.
+    functions = list(module.body.operations)
+    (main,) = (f for f in functions if _OPSET in f.attributes)
+    for function in functions:
+        function.attributes[_OPSET] = main.attributes[_OPSET]
 
 
 class Rewriter:
@@ -48,6 +73,24 @@ class Rewriter:
         walk(self._module, lambda op: found.append(op) if op.name in rules else None)
         for op in found:
             rules[op.name](op)
+
+    def mark(self, op: Any, verb: str) -> None:
+        """Puts a marker in place of a node that quantises or dequantises to int8."""
+        source, scale, zero_point = op.operands
+        scalars: dict[str, Any] = {"quant_min": -128, "quant_max": 127}
+        if _shape(scale) == []:
+            name, operands = "per_tensor", {"scale": scale, "zero_point": zero_point}
+        else:
+            name, operands = "per_channel", {"scales": scale, "zero_points": zero_point}
+            axis = ir.IntegerAttr(op.attributes["torch.onnx.axis"]).value
+            scalars["axis"] = axis % len(_shape(source) or [1])
+        self._call(
+            op,
+            f"quantized_decomposed.{verb}_{name}",
+            "default",
+            {"input": source, **operands},
+            scalars,
+        )
 
     def _softmax(self, op: Any) -> None:
         dim = _integer(op.operands[1])
