@@ -151,7 +151,8 @@ def _dequantized(node: NodeProto, codes: Array, scale: Array, zero: Array) -> Ar
 
 def _quantized(node: NodeProto, values: Array, scale: Array, zero: Array) -> Array:
     codes = np.rint(values / _along(node, scale, values.ndim)) + _along(node, zero, values.ndim)
-    return np.clip(codes, -128, 127).astype(np.int8)
+    result: Array = np.clip(codes, -128, 127).astype(np.int8)
+    return result
 
 
 def _error(node: NodeProto, expected: str, remedy: str) -> CompileError:
