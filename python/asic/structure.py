@@ -23,6 +23,7 @@ class Structure:
             compiled for.
         fixed_outputs: the same of what it returns beside tensors.
         fixed_names: position → name of that input, for messages.
+        parameters: names of the parameters of `forward` that were given, positional ones first.
     """
 
     inputs: Any = None
@@ -30,6 +31,7 @@ class Structure:
     fixed_inputs: dict[int, Any] = field(default_factory=dict)
     fixed_outputs: dict[int, Any] = field(default_factory=dict)
     fixed_names: dict[int, str] = field(default_factory=dict)
+    parameters: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Both specs as text, and the values that are no tensors.
@@ -49,6 +51,7 @@ class Structure:
                 "fixed_inputs": list(self.fixed_inputs.items()),
                 "fixed_outputs": list(self.fixed_outputs.items()),
                 "fixed_names": list(self.fixed_names.items()),
+                "parameters": list(self.parameters),
             }
         except (NotImplementedError, TypeError, ValueError) as problem:
             raise ProgramError(
@@ -70,7 +73,10 @@ class Structure:
         return Structure(
             read(texts.get("inputs")),
             read(texts.get("outputs")),
-            *(dict(texts.get(key, ())) for key in ("fixed_inputs", "fixed_outputs", "fixed_names")),
+            fixed_inputs=dict(texts.get("fixed_inputs", ())),
+            fixed_outputs=dict(texts.get("fixed_outputs", ())),
+            fixed_names=dict(texts.get("fixed_names", ())),
+            parameters=tuple(texts.get("parameters", ())),
         )
 
     def flatten(self, args: Sequence[Any], kwargs: dict[str, Any], count: int) -> list[Any]:
@@ -93,16 +99,27 @@ class Structure:
         leaves, spec = pytree.tree_flatten((tuple(args), kwargs))
         if spec == expected:
             return self._tensors(leaves)
-        # Keyword arguments may come in another order.
-        ordered = {name: kwargs[name] for name in self._keywords(expected) if name in kwargs}
-        if len(ordered) == len(kwargs):
-            leaves, spec = pytree.tree_flatten((tuple(args), ordered))
+        bound = self._bind(args, kwargs)
+        if bound is not None:
+            leaves, spec = pytree.tree_flatten(bound)
             if spec == expected:
                 return self._tensors(leaves)
+            _, spec = pytree.tree_flatten((tuple(args), kwargs))
         raise ProgramError(
             f"expected inputs nested as {_describe(expected)}, got {_describe(spec)}; "
             "call the compiled model as the model was called at compile time"
         )
+
+    def _bind(
+        self, args: Sequence[Any], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+        """The arguments in the order of compile time; what was positional then may have its name."""
+        keywords = self._keywords(self.inputs)
+        positional = [name for name in self.parameters if name not in keywords]
+        given = {**dict(zip(positional, args, strict=False)), **kwargs}
+        if len(given) != len(args) + len(kwargs) or set(given) != {*positional, *keywords}:
+            return None
+        return tuple(given[name] for name in positional), {name: given[name] for name in keywords}
 
     def _tensors(self, leaves: Sequence[Any]) -> list[Any]:
         """The leaves that are no fixed value."""

@@ -360,3 +360,24 @@ def test_report_counts_what_the_host_multiplies(net: Net) -> None:
     assert asic.compile(net, (image,), target="cpu").report().to_dict()["host_macs"] == macs
     values = asic.compile(net, (image,), target="npu-256").report().to_dict()
     assert values["macs"] + values["host_macs"] == macs
+
+
+class Difference(nn.Module):
+    def forward(
+        self, x: torch.Tensor, y: torch.Tensor, *, z: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        return x - y if z is None else x - y * z
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_positional_inputs_by_name(named: bool, tmp_path: Path) -> None:
+    x, y, z = (torch.full((2,), float(value)) for value in (5, 2, 3))
+    kwargs = {"z": z} if named else {}
+    compiled = asic.compile(Difference(), (x, y), kwargs=kwargs, target="cpu")
+    compiled.save(tmp_path / "m.asic")
+    for model in (compiled, asic.load(tmp_path / "m.asic")):
+        for args, names in (((x, y), {}), ((x,), {"y": y}), ((), {"y": y, "x": x})):
+            assert torch.equal(model(*args, **names, **kwargs), Difference()(x, y, **kwargs))
+        for args, names in (((x,), {}), ((x,), {"x": x}), ((x, y), {"q": y}), ((x, y, x), {})):
+            with pytest.raises(asic.ProgramError, match="expected inputs nested as"):
+                model(*args, **names, **kwargs)

@@ -52,7 +52,14 @@ def structure_of(program: ExportedProgram) -> Structure:
             if isinstance(arg, ConstantArgument)
         },
         fixed_names={position: arg.name for position, arg in fixed.items()},
+        parameters=_parameters(program),
     )
+
+
+def _parameters(program: ExportedProgram) -> tuple[str, ...]:
+    """Names of the parameters that the example inputs were given for."""
+    signature = program.module_call_graph[0].signature
+    return tuple((signature and signature.forward_arg_names) or ())
 
 
 def input_nodes(program: ExportedProgram) -> list[torch.fx.Node]:
