@@ -45,6 +45,7 @@ from asic.frontend.skew import (
     ir,
     new_context,
 )
+from asic.frontend.spectrum import take_apart
 from asic.frontend.state import StateInfo, check_writes, explicit, functional, separate_updates
 from asic.frontend.torchao import raise_weights
 from asic.frontend.unsigned import widen_unsigned
@@ -161,10 +162,12 @@ def normalize(
     kwargs: dict[str, Any],
     dynamic_shapes: Any = None,
     rewrite: Callable[[GraphModule], None] | None = None,
+    spectra: bool = True,
 ) -> ExportedProgram:
     """Folds batch norm and constants and makes writes results; ops stay ATen's own.
 
-    `rewrite` changes the cleaned graph in place before it is exported again.
+    `rewrite` changes the cleaned graph in place before it is exported again; without `spectra`
+    Fourier transforms stay what they are, for a quantiser.
     """
     if program.range_constraints and dynamic_shapes is None:
         # The guards are in the graph already; a second trace would specialise them.
@@ -188,6 +191,8 @@ def normalize(
         integer_biases(module)
         if rewrite is not None:
             rewrite(module)
+        if spectra:
+            take_apart(module)
         fold.drop_unused(module)
         return mark_normalized(functional(export(module, args, kwargs, dynamic_shapes)))
 

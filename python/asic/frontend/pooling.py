@@ -32,11 +32,14 @@ def _avg_pool2d(
         return NotImplemented  # type: ignore[no-any-return]
     kernel, stride = _pair(kernel_size), _pair(stride or kernel_size)
     axes = list(zip(x.shape[-2:], kernel, stride, _pair(padding), strict=True))
+    beyond = [_beyond(*axis) for axis in axes] if ceil_mode else [0, 0]
+    if not padded and not any(beyond):  # All windows are whole.
+        return aten.avg_pool2d(x, kernel, stride, padding)  # type: ignore[no-any-return]
     ones = x.new_ones(*[1] * (x.dim() - 2), *x.shape[-2:])
     # The padding that counts, then what a last window covers beyond it.
     ones = F.pad(ones, _last_first([(p, p) for *_, p in axes]), value=float(count_include_pad))
-    if ceil_mode:
-        ones = F.pad(ones, _last_first([(0, _beyond(*axis)) for axis in axes]))
+    if any(beyond):
+        ones = F.pad(ones, _last_first([(0, amount) for amount in beyond]))
     total = aten.avg_pool2d(x, kernel, stride, padding, ceil_mode, True, 1)
     return total / aten.avg_pool2d(ones, kernel, stride, [0, 0], False, True, 1)  # type: ignore[no-any-return]
 
