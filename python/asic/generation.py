@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -122,19 +122,30 @@ def _fill(prefill: Compiled, decode: Compiled, tokens: list[int]) -> int:
 def _paths(prefill: Compiled, decode: Compiled) -> dict[str, str]:
     """The path in `prefill` of each buffer of `decode`; a module around a model adds a prefix."""
     mine, theirs = decode.state.specs, prefill.state.specs
-    paths = {
-        path: its
-        for path, spec in mine.items()
-        for its, other in theirs.items()
-        if (f".{its}".endswith(f".{path}") or f".{path}".endswith(f".{its}"))
-        and (spec.shape, spec.dtype) == (other.shape, other.dtype)
-    }
-    if len(mine) != len(theirs) or len(set(paths.values())) != len(mine):
+    paths: dict[str, str] = {}
+    if (prefix := _prefix(mine, theirs)) is not None:
+        paths = {path: prefix + path for path in mine}
+    elif (prefix := _prefix(theirs, mine)) is not None:
+        paths = {prefix + path: path for path in theirs}
+    if not paths or any(
+        (mine[path].shape, mine[path].dtype) != (theirs[its].shape, theirs[its].dtype)
+        for path, its in paths.items()
+    ):
         raise ProgramError(
             f"expected a prefill model with the state of the decoding one, {_listed(mine)}, got "
             f"{_listed(theirs)}; write both as modules around the same model"
         )
     return paths
+
+
+def _prefix(inner: Iterable[str], outer: Collection[str]) -> str | None:
+    """What stands in front of every path of `inner` in `outer`; None when it is not one thing."""
+    first = next(iter(inner), "")
+    for path in outer:
+        prefix = path.removesuffix(first)
+        if path.endswith(first) and {prefix + name for name in inner} == set(outer):
+            return prefix
+    return None
 
 
 def _listed(specs: Mapping[str, TensorSpec]) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from asic.errors import CompileError
-from asic.sizes import Dimensions, Hidden, default_sizes
+from asic.sizes import Dimensions, Hidden
 
 if TYPE_CHECKING:
     from asic.compiled import Compiled
@@ -66,8 +66,8 @@ class OnDemand:
         assert self._masked is not None, "a bucket of a model that cannot be masked"
         make, hidden = self._masked
         bucket = {
-            symbol: next(size for size in default_sizes(low, high) if size >= sizes[symbol])
-            for symbol, (low, high) in self.dimensions.ranges.items()
+            symbol: min(1 << (sizes[symbol] - 1).bit_length(), high)
+            for symbol, (_, high) in self.dimensions.ranges.items()
         }
         key = self._key(bucket)
         if key not in self._buckets:

@@ -148,3 +148,43 @@ def test_what_does_not_fit(compiled: asic.Compiled) -> None:
         compiled.generate([1, 2], 1, prefill=linear)
     full = compiled.generate([1] * 60, 5)
     assert compiled.generate([1] * 60, 5, stop={full[0]}) == full[:1]
+
+
+class Caches(torch.nn.Module):
+    """Two caches, the path of one of which ends in that of the other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("k", torch.zeros(1, 1, 16, 4))
+        self.draft = torch.nn.Module()
+        self.draft.register_buffer("k", torch.zeros(1, 1, 16, 4))
+
+    def write(self, tokens: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+        rows = tokens.float().reshape(1, 1, -1, 1).expand(-1, -1, -1, 4)
+        self.k.index_copy_(2, positions, rows)
+        self.draft.k.index_copy_(2, positions, rows * 2)
+        return (self.k + self.draft.k).sum((0, 1, 2))[None, None]
+
+    def forward(self, token: torch.Tensor, position: torch.Tensor) -> torch.Tensor:
+        return self.write(token, position)
+
+
+class Around(torch.nn.Module):
+    def __init__(self, inner: Caches) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        return self.inner.write(tokens, torch.arange(tokens.shape[1]))
+
+
+def test_paths_of_a_prefill_model() -> None:
+    step = (torch.zeros(1, 1, dtype=torch.int64), torch.zeros(1, dtype=torch.int64))
+    decode = asic.compile(Caches(), step, target="cpu")
+    prompt = (torch.zeros(1, 3, dtype=torch.int64),)
+    prefill = asic.compile(Around(Caches()), prompt, target="cpu")
+    assert list(prefill.state) == [f"inner.{path}" for path in decode.state]
+    decode.generate([5, 7, 9, 1], 1, prefill=prefill)
+    for path, factor in (("k", 1), ("draft.k", 2)):
+        rows = [5, 7, 9, 1] + [0] * 12
+        np.testing.assert_array_equal(decode.state[path][0, 0, :, 0], np.array(rows) * factor)

@@ -194,3 +194,28 @@ def test_quantising_needs_data(quantize: str, calibrated: bool) -> None:
     x = torch.randn(1, 32, 8)
     with pytest.raises(CompileError, match=r"expected weights with data .* on the meta device"):
         asic.compile(on_meta(), (x,), quantize=quantize, calibration=[(x,)] if calibrated else None)
+
+
+class Written(nn.Module):
+    """Two buffers of one shape, which are not one, and a third that is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("first", torch.zeros(8, 8))
+        self.register_buffer("second", torch.ones(8, 8))
+        self.register_buffer("last", torch.full((2, 8), 3.0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x @ self.first @ self.second + self.last
+        self.last.copy_(x)
+        return y
+
+
+def test_buffers_of_one_shape_stay_apart() -> None:
+    with torch.device("meta"):
+        model = Written()
+    imported = import_model(model, (torch.zeros(2, 8),))
+    assert set(imported.without_data) == {"first", "second", "last"}
+    assert [state.path for state in imported.state] == ["last"]
+    with pytest.raises(CompileError, match="expected weights with data to make a program, got 3"):
+        asic.compile(model, (torch.zeros(2, 8),), target="cpu")

@@ -244,3 +244,85 @@ def test_what_is_refused(build: Any, kind: int, message: str, tmp_path: Path) ->
     path = g.save(tmp_path / "m.onnx", {"x": [2, 3]}, build(g), kind=kind)
     with pytest.raises(asic.CompileError, match=message):
         asic.compile(path, target="edge-tx1")
+
+
+def _no_zero_point(g: Graph) -> str:
+    """A zero point that is left out is 0 of the codes' own type."""
+    codes = g.node("QuantizeLinear", "x", _scale(g), g.constant("zero", np.int8(0)))
+    return g.node("DequantizeLinear", codes, _scale(g))
+
+
+def _output_type(g: Graph) -> str:
+    codes = g.node("QuantizeLinear", "x", _scale(g), output_dtype=TensorProto.INT8)
+    return g.node("DequantizeLinear", codes, _scale(g))
+
+
+def _table(g: Graph) -> str:
+    """An embedding of codes: looked up, moved, then dequantised; and added to x."""
+    table = g.constant("table", g.random.integers(0, 255, (30, 5)).astype(np.uint8))
+    rows = g.node("Gather", table, g.node("Cast", "x", to=TensorProto.INT64))
+    flat = g.node("Squeeze", rows, g.constant("axes", np.int64([0])))
+    zero = g.constant("zero", np.uint8(130))
+    return g.node("DequantizeLinear", g.node("Transpose", flat, perm=[1, 0, 2]), _scale(g), zero)
+
+
+def _moved_weight(g: Graph) -> str:
+    codes = g.constant("w", g.random.integers(-127, 127, (6, 5)).astype(np.int8))
+    weight = g.node("DequantizeLinear", g.node("Transpose", codes, perm=[1, 0]), _scale(g))
+    return g.node("MatMul", "x", weight)
+
+
+def _joined(g: Graph) -> str:
+    codes, *parameters = g.quantize("x", 0.05, 3)
+    more = g.constant("more", g.random.integers(0, 255, (1, 4, 5)).astype(np.uint8))
+    both = g.node("Concat", codes, more, axis=1)
+    return g.node("DequantizeLinear", both, *parameters)
+
+
+def _other_use(g: Graph) -> str:
+    """A table of uint8 that is no table of codes."""
+    table = g.constant("table", g.random.integers(0, 255, (30,)).astype(np.uint8))
+    rows = g.node("Gather", table, g.node("Cast", "x", to=TensorProto.INT64))
+    return g.pair(g.node("Cast", rows, to=TensorProto.FLOAT), 1.0, -128)
+
+
+def _scale(g: Graph) -> str:
+    return g.constant("scale", np.float32(0.05))
+
+
+@pytest.mark.parametrize("target", ["cpu", "edge-tx1"])
+@pytest.mark.parametrize(
+    "build", [_no_zero_point, _output_type, _table, _moved_weight, _joined, _other_use]
+)
+def test_where_codes_come_from(build: Any, target: str, tmp_path: Path) -> None:
+    g = Graph(np.uint8)
+    looks_up = build in (_table, _other_use)
+    path = g.save(tmp_path / "m.onnx", {"x": [1, 4, 5]}, build(g))
+    x = g.random.integers(0, 30, (1, 4, 5)) if looks_up else g.random.standard_normal((1, 4, 5))
+    # Of bf16 factors, or of codes.
+    share = 1.0 if build is _moved_weight else 0.0
+    check(path, x.astype(np.float32), 0.05, share, target=target)
+
+
+def _codes_from_outside(g: Graph) -> str:
+    codes = g.node("Transpose", g.node("Cast", "x", to=TensorProto.UINT8), perm=[1, 0])
+    return g.node("DequantizeLinear", codes, _scale(g), g.constant("zero", np.uint8(1)))
+
+
+def _integers(g: Graph) -> str:
+    codes = g.quantize(g.node("Cast", "x", to=TensorProto.INT32), 0.05, 3)
+    return g.node("DequantizeLinear", *codes)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (_codes_from_outside, "expected codes that the graph makes, got DequantizeLinear"),
+        (_integers, "expected float32 to quantise, got QuantizeLinear"),
+    ],
+)
+def test_codes_of_nowhere(build: Any, message: str, tmp_path: Path) -> None:
+    g = Graph(np.uint8)
+    path = g.save(tmp_path / "m.onnx", {"x": [2, 3]}, build(g))
+    with pytest.raises(asic.CompileError, match=message):
+        asic.compile(path, target="edge-tx1")

@@ -105,6 +105,39 @@ print((asic.compile(model, (x,), target="cpu")(x) - model(x)).abs().max().item()
     assert run.stdout.strip() == "0.0", run.stderr
 
 
+class Product(nn.Module):
+    """The product through uint8 that torchao writes, and what is near it."""
+
+    def __init__(self, form: str) -> None:
+        super().__init__()
+        self.form = form
+        generator = torch.Generator().manual_seed(0)
+        codes = torch.randint(-128, 128, (32, 8), generator=generator)
+        self.register_buffer("weight", codes.to(torch.int8))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        codes = (x.to(torch.int32) + 128).to(torch.uint8)
+        product = torch._int_mm(codes, self.weight)
+        if self.form == "int32":
+            return product - 128 * self.weight.sum(0, dtype=torch.int32)
+        if self.form == "int64":
+            return (product - 128 * self.weight.sum(0)) * 2**30
+        if self.form == "narrow":
+            return product - 128 * self.weight.sum(0, dtype=torch.int8)
+        if self.form == "scaled":
+            return torch.sub(product, 128 * self.weight.sum(0), alpha=2)
+        return product
+
+
+@pytest.mark.parametrize("form", ["int32", "int64", "narrow", "scaled", "plain"])
+def test_integer_products(form: str) -> None:
+    x = torch.randint(-128, 128, (20, 32), generator=torch.Generator().manual_seed(1))
+    model, x = Product(form), x.to(torch.int8)
+    result, expected = asic.compile(model, (x,), target="cpu")(x), model(x)
+    assert result.dtype == expected.dtype
+    assert torch.equal(result, expected)
+
+
 def test_what_is_wrong_in_a_part_of_a_weight() -> None:
     model: Any = quantized(mlp(), "int8-weight")
     model[0].weight.scale[3] = torch.nan

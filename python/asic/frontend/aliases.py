@@ -19,6 +19,7 @@ from torch.export.graph_signature import InputKind, InputSpec
 from torch.fx import GraphModule
 
 from asic.frontend.fold import attribute, is_written
+from asic.frontend.meta import has_data
 
 aten = torch.ops.aten
 _BUFFERS = (InputKind.BUFFER, InputKind.CONSTANT_TENSOR)
@@ -36,7 +37,7 @@ def groups(program: ExportedProgram) -> list[list[InputSpec]]:
     found: dict[tuple[Any, ...], list[InputSpec]] = {}
     for spec in sorted(specs, key=lambda spec: spec.kind is not InputKind.BUFFER):
         tensor = values.get(str(spec.target))
-        if isinstance(tensor, torch.Tensor) and tensor.numel() and not tensor.is_meta:
+        if isinstance(tensor, torch.Tensor) and tensor.numel() and has_data(tensor):
             found.setdefault(_memory(tensor), []).append(spec)
     return [group for group in found.values() if len(group) > 1]
 

@@ -46,7 +46,14 @@ from asic.frontend.skew import (
     new_context,
 )
 from asic.frontend.spectrum import take_apart
-from asic.frontend.state import StateInfo, check_writes, explicit, functional, separate_updates
+from asic.frontend.state import (
+    StateInfo,
+    check_writes,
+    explicit,
+    functional,
+    separate_updates,
+    written_buffers,
+)
 from asic.frontend.torchao import raise_weights
 from asic.frontend.unsigned import widen_unsigned
 from asic.frontend.weights import WeightHooks
@@ -248,6 +255,8 @@ def _to_linalg(program: ExportedProgram, root: str | None) -> Imported:
     widen_unsigned(program)
     drop_empties(program.graph_module)
     inputs, outputs = input_infos(program), output_infos(program)
+    values = {**program.constants, **program.state_dict}
+    written = {path: values[path] for path in written_buffers(program)}
     view, state = explicit(program, frozenset(i.name for i in (*inputs, *outputs)))
     hooks = WeightHooks(program, names, inline)
     context = new_context()
@@ -268,7 +277,7 @@ def _to_linalg(program: ExportedProgram, root: str | None) -> Imported:
     return Imported(
         mlir=text,
         weights={name: to_array(t) for name, t in used.items() if has_data(t)},
-        without_data=tuple(name for name, t in used.items() if not has_data(t)),
+        without_data=tuple(name for name, t in {**used, **written}.items() if not has_data(t)),
         inputs=inputs,
         outputs=outputs,
         structure=structure_of(program),

@@ -27,6 +27,7 @@ from asic.frontend.export import decompose
 from asic.frontend.fold import attribute, is_written, mutates
 from asic.frontend.locations import source_of
 from asic.frontend.messages import error
+from asic.frontend.meta import has_data
 from asic.tensors import to_array
 
 aten = torch.ops.aten
@@ -202,7 +203,7 @@ def explicit(
         StateInfo(
             path,
             tensor_info(_unique(path, taken), nodes[inputs[path].arg.name]),
-            to_array(values[path]).copy(),
+            _initial(values[path]),
         )
         for path in written
     )
@@ -213,6 +214,12 @@ def explicit(
         program.constants,
     )
     return view, state
+
+
+def _initial(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
+    """A copy of the value; zeros for a buffer of the meta device."""
+    tensor = tensor if has_data(tensor) else torch.zeros(tensor.shape, dtype=tensor.dtype)
+    return to_array(tensor).copy()
 
 
 def _unique(path: str, taken: frozenset[str]) -> str:

@@ -138,7 +138,10 @@ def _raise_product(module: GraphModule, node: Node) -> None:
         _insert(module, node, aten._to_copy.default, factor, dtype=torch.int32)
         for factor in (left, right)
     ]
-    result.replace_all_uses_with(_insert(module, node, aten.mm.default, *factors))
+    product = _insert(module, node, aten.mm.default, *factors)
+    if (made := _dtype(result)) is not torch.int32:  # Less the sums of int8, which are int64.
+        product = _insert(module, node, aten._to_copy.default, product, dtype=made)
+    result.replace_all_uses_with(product)
 
 
 def _dequantized(codes: Any) -> tuple[Any, ...]:
@@ -151,7 +154,7 @@ def _signed(node: Any) -> Node | None:
     if not (isinstance(node, Node) and node.target in _CASTS and _dtype(node) is torch.uint8):
         return None
     added: Any = node.args[0]
-    if not (added.target is aten.add.Tensor and added.args[1:] == (128,)):
+    if added.target is not aten.add.Tensor or added.args[1:] != (128,) or added.kwargs:
         return None
     widened: Any = added.args[0]
     if not (isinstance(widened, Node) and widened.target in _CASTS):
@@ -162,7 +165,7 @@ def _signed(node: Any) -> Node | None:
 
 def _is_correction(node: Any, product: Node, weight: Any) -> bool:
     """`product - 128 * weight.sum(0)`."""
-    if node.target is not aten.sub.Tensor or node.args[0] is not product:
+    if node.target is not aten.sub.Tensor or node.args[0] is not product or node.kwargs:
         return False
     scaled: Any = node.args[1]
     if not (
@@ -175,4 +178,5 @@ def _is_correction(node: Any, product: Node, weight: Any) -> bool:
         and total.target is aten.sum.dim_IntList
         and total.args[0] is weight
         and list(cast("list[int]", total.args[1])) == [0]
+        and _dtype(total) in (torch.int32, torch.int64)
     )

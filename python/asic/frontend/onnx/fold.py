@@ -39,6 +39,8 @@ def simplify(graph: OnnxGraph) -> None:
     """Infers all shapes, computes what is constant, unrolls recurrent nodes and folds batch
     norms, in place."""
     graph.infer_shapes()
+    while _fold_constants(graph):
+        graph.infer_shapes()
     make_signed(graph)
     graph.infer_shapes()
     while _fold_constants(graph) or unroll(graph):

@@ -89,6 +89,14 @@ class OnnxGraph:
                 str(problem),
             ) from problem
 
+    def types(self) -> dict[str, int]:
+        """Known element types by value, as numbers of `TensorProto.DataType`."""
+        graph = self.model.graph
+        infos = (*graph.input, *graph.value_info, *graph.output)
+        result = {info.name: info.type.tensor_type.elem_type for info in infos}
+        result.update({tensor.name: tensor.data_type for tensor in graph.initializer})
+        return result
+
     def shapes(self) -> dict[str, tuple[int | None, ...]]:
         """Known shapes by value; a dimension is None when it is not known."""
         graph = self.model.graph

@@ -11,8 +11,7 @@ that they stand for, of which the compiler makes the same integers again.
 from __future__ import annotations
 
 import numpy as np
-from onnx import NodeProto
-from onnx.helper import make_attribute
+from onnx import NodeProto, TensorProto, helper
 
 from asic.errors import CompileError
 from asic.frontend.messages import error
@@ -39,83 +38,156 @@ _MOVES = frozenset(
 )
 
 
-def is_marker(node: NodeProto) -> bool:
-    """Whether the node quantises or dequantises with constant parameters."""
-    return node.op_type in _PAIR
-
-
 def make_signed(graph: OnnxGraph) -> None:
-    """Brings the graph into the form above, in place; types have to be inferred again.
+    """Brings the graph into the form above, in place; constants are computed, types inferred.
 
     Raises:
-        CompileError: parameters are computed or of another type, or codes are an input or an output.
+        CompileError: parameters are computed or of another type, or codes are not made by
+            QuantizeLinear or constants.
     """
-    if not any(is_marker(node) for node in graph.nodes):
-        return
-    made = {name for node in graph.nodes for name in node.output}
-    shifted: set[str] = set()
-    kept = []
-    for node in graph.nodes:
-        if is_marker(node):
-            if node.op_type == "DequantizeLinear" and not _is_known(graph, made, node):
-                raise _error(
-                    node, "codes that the graph makes", "begin the model with QuantizeLinear"
+    if any(node.op_type in _PAIR for node in graph.nodes):
+        _Signer(graph).run()
+
+
+class _Signer:
+    """Follows codes of uint8 from where they are made to where they are read."""
+
+    def __init__(self, graph: OnnxGraph) -> None:
+        self.graph = graph
+        self.types = graph.types()
+        self.users = graph.users()
+        #: Values of codes that are 128 less than in the file.
+        self.shifted: set[str] = set()
+
+    def run(self) -> None:
+        kept = []
+        for node in self.graph.nodes:
+            value = None
+            if node.op_type == "QuantizeLinear":
+                value = self._quantize(node)
+            elif node.op_type == "DequantizeLinear":
+                value = self._dequantize(node)
+            else:
+                self._pass_on(node)
+            if value is None:
+                kept.append(node)
+            else:
+                self.graph.add(node.output[0], value)
+        for output in self.graph.model.graph.output:
+            if output.name in self.shifted:
+                raise error(
+                    f"expected outputs of floats, got codes of uint8 for '{output.name}'; end the "
+                    "model with DequantizeLinear"
                 )
-            value = _rewrite(graph, node, shifted)
-            if value is not None:
-                graph.add(node.output[0], value)
-                continue
-        elif any(name in shifted for name in node.input):
-            if node.op_type not in _MOVES:
-                raise _error(node, "floats to compute with", "dequantise its input first")
-            shifted.update(node.output)
-        kept.append(node)
-    for output in graph.model.graph.output:
-        if output.name in shifted:
-            raise error(
-                f"expected outputs of floats, got codes of uint8 for '{output.name}'; end the model "
-                "with DequantizeLinear"
+        self.graph.replace_nodes(kept)
+
+    def _quantize(self, node: NodeProto) -> Array | None:
+        if self.types.get(node.input[0]) != TensorProto.FLOAT:
+            raise _error(node, "float32 to quantise", "export the model in float32")
+        kind = next((a.i for a in node.attribute if a.name == "output_dtype" and a.i), None)
+        scale, zero = self._parameters(node, kind or TensorProto.UINT8)
+        if zero.dtype == np.uint8:
+            self.shifted.add(node.output[0])
+            zero = _shift(zero)
+        source = self.graph.arrays.get(node.input[0])
+        if source is not None:
+            return _quantized(node, source, scale, zero)
+        for attribute in list(node.attribute):
+            if attribute.name == "output_dtype":
+                node.attribute.remove(attribute)
+        self._set(node, scale, zero)
+        return None
+
+    def _dequantize(self, node: NodeProto) -> Array | None:
+        name = node.input[0]
+        kind, source = self.types.get(name), self.graph.arrays.get(name)
+        if kind == TensorProto.INT32 and source is not None:
+            scale, zero = self._parameters(node, kind)
+            return _dequantized(node, source, scale, zero)
+        scale, zero = self._parameters(node, kind)
+        if zero.dtype == np.uint8:
+            node.input[0] = self._shifted_input(node, name)
+            zero = _shift(zero)
+        elif source is None and name in {i.name for i in self.graph.inputs()}:
+            raise _error(node, "codes that the graph makes", "begin the model with QuantizeLinear")
+        self._set(node, scale, zero)
+        return None
+
+    def _pass_on(self, node: NodeProto) -> None:
+        """A node that is no marker: it moves codes, or has nothing to do with any."""
+        codes = [n for n in node.input if self.types.get(n) == TensorProto.UINT8]
+        if not any(name in self.shifted for name in codes) and not self._makes_codes(node, codes):
+            return
+        if node.op_type in ("Shape", "Size"):
+            return
+        if node.op_type not in _MOVES:
+            raise _error(node, "floats to compute with", "dequantise its input first")
+        for position, name in enumerate(node.input):
+            if name in codes:
+                node.input[position] = self._shifted_input(node, name)
+        outputs = node.output[:1] if node.op_type == "MaxPool" else node.output
+        self.shifted.update(name for name in outputs if name)
+
+    def _makes_codes(self, node: NodeProto, codes: list[str]) -> bool:
+        """Whether a node moves a constant that is dequantised behind it: a table of codes."""
+        return (
+            node.op_type in _MOVES
+            and any(name in self.graph.arrays for name in codes)
+            and all(self._is_dequantized(name) for name in node.output[:1])
+        )
+
+    def _is_dequantized(self, name: str) -> bool:
+        """Whether every reader dequantises, or moves to one that does."""
+        users = self.users.get(name, [])
+        return bool(users) and all(
+            user.op_type == "DequantizeLinear"
+            or (user.op_type in _MOVES and self._is_dequantized(user.output[0]))
+            for user in users
+        )
+
+    def _shifted_input(self, node: NodeProto, name: str) -> str:
+        """The name of the codes `name`, 128 less."""
+        if name in self.shifted:
+            return name
+        if name in self.graph.arrays:
+            return self.graph.add(f"{name}.int8", _shift(self.graph.arrays[name]))
+        raise _error(node, "codes that the graph makes", "begin the model with QuantizeLinear")
+
+    def _parameters(self, node: NodeProto, kind: int | None) -> tuple[Array, Array]:
+        """Scale and zero point; a zero point that is left out is 0 of the element type `kind`."""
+        scale = _parameter(self.graph, node, 1)
+        assert scale is not None
+        if scale.dtype != np.float32:
+            raise _error(node, "a scale of float32", "export the model in float32")
+        if any(a.name == "block_size" and a.i for a in node.attribute):
+            raise _error(
+                node, "one scale per tensor or channel, not per block", "quantise by channel"
             )
-    graph.replace_nodes(kept)
+        zero = _parameter(self.graph, node, 2)
+        found = TensorProto.DataType.Name(kind or 0)
+        if zero is not None:
+            kind = helper.np_dtype_to_tensor_dtype(zero.dtype)
+            found = str(zero.dtype)
+        constant = kind == TensorProto.INT32 and node.input[0] in self.graph.arrays
+        if kind not in (TensorProto.INT8, TensorProto.UINT8) and not constant:
+            raise _error(node, f"codes of int8 or uint8, not {found}", "quantise to 8 bits")
+        if zero is None:
+            zero = np.zeros(scale.shape, helper.tensor_dtype_to_np_dtype(int(kind or 0)))
+        return scale, zero
+
+    def _set(self, node: NodeProto, scale: Array, zero: Array) -> None:
+        """Gives a marker its parameters as constants of its own."""
+        if scale.ndim and not any(a.name == "axis" for a in node.attribute):
+            node.attribute.append(helper.make_attribute("axis", 1))
+        del node.input[1:]
+        node.input.append(self.graph.add(f"{node.output[0]}.scale", scale))
+        node.input.append(self.graph.add(f"{node.output[0]}.zero_point", zero))
 
 
-def _rewrite(graph: OnnxGraph, node: NodeProto, shifted: set[str]) -> Array | None:
-    """Makes a marker's codes int8; its value, when it is known."""
-    quantizes = node.op_type == "QuantizeLinear"
-    scale = _parameter(graph, node, 1)
-    assert scale is not None
-    if scale.dtype != np.float32:
-        raise _error(node, "a scale of float32", "export the model in float32")
-    if any(a.name == "block_size" and a.i for a in node.attribute):
-        raise _error(node, "one scale per tensor or channel, not per block", "quantise by channel")
-    zero = _parameter(graph, node, 2)
-    source = graph.arrays.get(node.input[0])
-    if zero is None:
-        kind = np.uint8 if quantizes or source is None else source.dtype
-        zero = np.zeros(scale.shape, kind)
-    if zero.dtype == np.int32 and not quantizes and source is not None:
-        return _dequantized(node, source, scale, zero)
-    if zero.dtype not in (np.int8, np.uint8):
-        raise _error(node, f"codes of int8 or uint8, not {zero.dtype}", "quantise to 8 bits")
-    if zero.dtype == np.uint8:
-        if quantizes:
-            shifted.add(node.output[0])
-        elif source is not None and source.dtype == np.uint8:
-            codes = (source.astype(np.int16) - 128).astype(np.int8)
-            node.input[0] = graph.add(f"{node.input[0]}.int8", codes)
-        zero = (zero.astype(np.int16) - 128).astype(np.int8)
-    if quantizes and source is not None:
-        return _quantized(node, source, scale, zero)
-    if scale.ndim and not any(a.name == "axis" for a in node.attribute):
-        node.attribute.append(make_attribute("axis", 1))
-    del node.input[1:]
-    node.input.append(graph.add(f"{node.output[0]}.scale", scale))
-    node.input.append(graph.add(f"{node.output[0]}.zero_point", zero))
-    return None
-
-
-def _is_known(graph: OnnxGraph, made: set[str], node: NodeProto) -> bool:
-    return node.input[0] in made or node.input[0] in graph.arrays
+def _shift(codes: Array) -> Array:
+    """Codes or zero points of uint8 as int8."""
+    result: Array = (codes.astype(np.int16) - 128).astype(np.int8)
+    return result
 
 
 def _parameter(graph: OnnxGraph, node: NodeProto, position: int) -> Array | None:
