@@ -261,7 +261,10 @@ def _filled(node: Node, limit: int) -> torch.Tensor | None:
 def _padding_alone(node: Node) -> Any:
     """What a padding pads with whose cuts leave nothing of the tensor, None for other ones."""
     source, pad, *options = cast("list[Any]", node.args)
-    left = list(source.meta["val"].shape)
+    padded = source.meta.get("val")
+    if not isinstance(padded, torch.Tensor):  # A node of ours, of an unknown shape.
+        return None
+    left = list(padded.shape)
     for position in range(0, len(pad), 2):
         left[-1 - position // 2] += min(0, pad[position]) + min(0, pad[position + 1])
     if 0 not in left or options[:1] not in ([], ["constant"]):
