@@ -220,6 +220,7 @@ def split_bins(module: GraphModule) -> None:
             for dim, (extent, count) in enumerate(zip(extents, bins, strict=False), -len(bins)):
                 value = _reduce_slices(module, reduce, value, dim, extent, count)
         for result in results:
+            value.meta.setdefault("val", result.meta.get("val"))  # The next layer looks for it.
             result.replace_all_uses_with(value)
             module.graph.erase_node(result)
         if node not in results:
