@@ -190,13 +190,16 @@ def _quantised(
     watch.next("import")
     compiled = asic.compile(model, args, target=target, quantize=quantize, calibration=data)
     fallbacks.extend(f"{f['op']}: {f['reason']}" for f in compiled.facts.fallbacks)
-    watch.next(target)
-    _verify(compiled, data, wanted, target)
-    _account(compiled, args)
     watch.next("eager")
+    stable = True
     try:
         _bounds(model, args, wanted, narrow=True)
     except _Skip:
+        stable = False
+    watch.next(target)
+    _verify(compiled, data, wanted, target, stable)
+    _account(compiled, args)
+    if not stable:
         return
     for number, (have, want) in enumerate(
         zip(pytree.tree_leaves(compiled(*args)), wanted, strict=True)
@@ -208,18 +211,25 @@ def _quantised(
             )
 
 
-def _verify(compiled: Compiled, data: list[Any], wanted: list[Tensor], target: str) -> None:
+def _verify(
+    compiled: Compiled, data: list[Any], wanted: list[Tensor], target: str, stable: bool
+) -> None:
     """Emulator, host and integer reference agree: to the bit when all is integer.
 
     Where floats are between, one of them at the border of two codes gives a code that is one
-    off, and what follows is as sensitive as it is.
+    off, and what follows is as sensitive as it is: `stable` says that the float module's outputs
+    do not hang on last bits. Those of one that is not, such as the mean of `x - mean(x)`, are
+    noise, and noise has no size that two implementations share.
     """
     with contextlib.redirect_stdout(io.StringIO()):
         if arithmetic(compiled, (tuple(data[0]), {})) == "integer":
             outcome = verify(compiled, data)
+            stable = True
         else:
             scale = max((_magnitude(want) for want in wanted), default=0.0)
             outcome = verify(compiled, data, rtol=0, atol=_MIXED_ERROR * scale)
+    if not stable and not (outcome and outcome.sqnr_db >= _MIXED_SQNR):
+        raise _Skip("a quantised output depends on the last bits of a float")
     if not outcome:
         raise _Wrong(target, str(outcome))
     if outcome.sqnr_db < _MIXED_SQNR:
