@@ -14,7 +14,8 @@ import torch
 import torch.ao.quantization.fx._decomposed
 from torch.fx import GraphModule, Node
 
-from asic.frontend.fold import add_constant, constant, drop_unused
+from asic.frontend.fold import constant, drop_unused
+from asic.frontend.nodes import insert_call, insert_constant
 
 aten = torch.ops.aten
 quantized = torch.ops.quantized_decomposed
@@ -81,15 +82,12 @@ def _rewrite(module: GraphModule, node: Node, bias: torch.Tensor, scales: torch.
     scale = scales.float().expand(values.shape).contiguous()
     old: Any = node.args[2]
     stem = f"{old.name}_int32"
-    integers = add_constant(module, stem, values, node)
-    scale_node = add_constant(module, f"{stem}_scale", scale, node)
-    zero_node = add_constant(
+    integers = insert_constant(module, stem, values, node)
+    scale_node = insert_constant(module, f"{stem}_scale", scale, node)
+    zero_node = insert_constant(
         module, f"{stem}_zero_point", torch.zeros(values.shape, dtype=torch.int64), node
     )
-    with module.graph.inserting_before(node):
-        result = module.graph.call_function(
-            quantized.dequantize_per_channel.default,
-            (integers, scale_node, zero_node, 0, -_LIMIT - 1, _LIMIT, torch.int32),
-        )
-    result.meta = {k: v for k, v in node.meta.items() if k in ("nn_module_stack", "stack_trace")}
+    real = quantized.dequantize_per_channel.default
+    limits = (-_LIMIT - 1, _LIMIT, torch.int32)
+    result = insert_call(node, real, integers, scale_node, zero_node, 0, *limits)
     node.args = (*node.args[:2], result, *node.args[3:])

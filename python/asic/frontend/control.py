@@ -19,6 +19,7 @@ from asic.errors import CompileError
 from asic.frontend.fold import attribute, constant, evaluate
 from asic.frontend.locations import source_of
 from asic.frontend.messages import error
+from asic.frontend.nodes import insert_call
 
 aten = torch.ops.aten
 
@@ -129,11 +130,7 @@ class _Inliner:
 
     def emit(self, target: Any, *args: Any) -> Node:
         """A new call in front of the replaced one, at its source."""
-        with self.graph.inserting_before(self._call):
-            node = self.graph.call_function(target, args)
-        kept = ("nn_module_stack", "stack_trace")
-        node.meta = {k: v for k, v in self._call.meta.items() if k in kept}
-        return node
+        return insert_call(self._call, target, *args)
 
     def finish(self, results: list[Any]) -> None:
         """Gives the readers of the call these values, and removes it."""

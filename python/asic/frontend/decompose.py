@@ -17,6 +17,7 @@ from torch import Tensor
 from torch._decomp import get_decompositions
 from torch.fx import GraphModule, Node
 
+from asic.frontend.nodes import insert_call
 from asic.frontend.reductions import reductions
 from asic.frontend.rewrites import rewrites
 
@@ -210,17 +211,15 @@ def split_bins(module: GraphModule) -> None:
         even = all(e % n == 0 for e, n in zip(extents, bins, strict=True))
         if even and reduce is aten.mean.dim:
             continue
-        with module.graph.inserting_before(node):
-            value = source
-            if even:
-                pool = getattr(aten, f"max_pool{len(bins)}d").default
-                kernel = [e // n for e, n in zip(extents, bins, strict=True)]
-                value = module.graph.call_function(pool, (source, kernel, kernel))
-                extents = []
-            for dim, (extent, count) in enumerate(zip(extents, bins, strict=False), -len(bins)):
-                value = _reduce_slices(module, reduce, value, dim, extent, count)
+        value = source
+        if even:
+            pool = getattr(aten, f"max_pool{len(bins)}d").default
+            kernel = [e // n for e, n in zip(extents, bins, strict=True)]
+            value = insert_call(node, pool, source, kernel, kernel)
+            extents = []
+        for dim, (extent, count) in enumerate(zip(extents, bins, strict=False), -len(bins)):
+            value = _reduce_slices(node, reduce, value, dim, extent, count)
         for result in results:
-            value.meta.setdefault("val", result.meta.get("val"))  # The next layer looks for it.
             result.replace_all_uses_with(value)
             module.graph.erase_node(result)
         if node not in results:
@@ -246,18 +245,17 @@ _ADAPTIVE_MAXIMA = frozenset(
 
 
 def _reduce_slices(
-    module: GraphModule, reduce: Any, value: Node, dim: int, extent: int, count: int
+    before: Node, reduce: Any, value: Node, dim: int, extent: int, count: int
 ) -> Node:
-    """`count` bins of `value` along `dim`."""
-    call = module.graph.call_function
+    """`count` bins of `value` along `dim`, made in front of a node."""
     parts = []
     for i in range(count):
         first, last = i * extent // count, -(-(i + 1) * extent // count)
         part = value
         if (first, last) != (0, extent):
-            part = call(aten.slice.Tensor, (value, dim, first, last))
-        parts.append(call(reduce, (part, [dim], True)))
-    return parts[0] if count == 1 else call(aten.cat.default, (parts, dim))
+            part = insert_call(before, aten.slice.Tensor, value, dim, first, last)
+        parts.append(insert_call(before, reduce, part, [dim], True))
+    return parts[0] if count == 1 else insert_call(before, aten.cat.default, parts, dim)
 
 
 def recover_linear(module: GraphModule) -> None:

@@ -16,6 +16,7 @@ from torch.fx import GraphModule, Node
 from asic.frontend.locations import source_of
 from asic.frontend.messages import error, first_line
 from asic.frontend.meta import has_data
+from asic.frontend.nodes import insert_call, insert_constant
 
 aten = torch.ops.aten
 
@@ -73,18 +74,6 @@ def is_written(node: Node) -> bool:
 def mutates(node: Node) -> bool:
     """Whether a call writes to one of its arguments."""
     return isinstance(node.target, torch._ops.OpOverload) and node.target._schema.is_mutable
-
-
-def add_constant(module: GraphModule, name: str, value: torch.Tensor, before: Node) -> Node:
-    """A new `get_attr` node in front of `before`; `name` is made unique."""
-    name = name.replace(".", "_")
-    while hasattr(module, name):
-        name += "_"
-    module.register_buffer(name, value.contiguous())
-    with module.graph.inserting_before(before):
-        node = module.graph.get_attr(name)
-    node.meta = {k: v for k, v in before.meta.items() if k in ("nn_module_stack", "stack_trace")}
-    return node
 
 
 def drop_unused(module: GraphModule) -> None:
@@ -169,8 +158,8 @@ def _absorb(module: GraphModule, producer: Node, scale: torch.Tensor, shift: tor
     weight_node: Any = producer.args[1]
     name = str(weight_node.target)
     stem = name.rsplit("weight", 1)[0].rstrip("._") or producer.name
-    new_weight = add_constant(module, f"{stem}_weight_folded", folded, producer)
-    new_bias = add_constant(module, f"{stem}_bias_folded", offset.to(weight.dtype), producer)
+    new_weight = insert_constant(module, f"{stem}_weight_folded", folded, producer)
+    new_bias = insert_constant(module, f"{stem}_bias_folded", offset.to(weight.dtype), producer)
     producer.args = (producer.args[0], new_weight, new_bias, *producer.args[3:])
     return True
 
@@ -182,15 +171,14 @@ def _multiply_add(
     value = norm.meta["val"]
     value = value[0] if isinstance(value, (list, tuple)) else value
     shape = [-1 if i == 1 else 1 for i in range(value.dim())]
-    factor = add_constant(module, f"{norm.name}_scale", scale.reshape(shape).to(value.dtype), norm)
-    offset = add_constant(module, f"{norm.name}_shift", shift.reshape(shape).to(value.dtype), norm)
-    with module.graph.inserting_before(norm):
-        product = module.graph.call_function(aten.mul.Tensor, (source, factor))
-        total = module.graph.call_function(aten.add.Tensor, (product, offset))
-    for new in (product, total):
-        new.meta = {k: v for k, v in norm.meta.items()}
-        new.meta["val"] = value
-    return total
+    factor = insert_constant(
+        module, f"{norm.name}_scale", scale.reshape(shape).to(value.dtype), norm
+    )
+    offset = insert_constant(
+        module, f"{norm.name}_shift", shift.reshape(shape).to(value.dtype), norm
+    )
+    product = insert_call(norm, aten.mul.Tensor, source, factor)
+    return insert_call(norm, aten.add.Tensor, product, offset)
 
 
 def _replace(module: GraphModule, norm: Node, result: Node) -> None:
@@ -230,7 +218,7 @@ def fold_constants(module: GraphModule, limit: int = FOLD_LIMIT) -> None:
             continue  # One number everywhere, which takes no memory.
         if node.users and not all(user in values for user in node.users):
             value = stored.setdefault(_content(values[node]), values[node].clone())
-            new = add_constant(module, f"{node.name}_folded", value, node)
+            new = insert_constant(module, f"{node.name}_folded", value, node)
             new.meta = dict(node.meta)
             node.replace_all_uses_with(new)
     module.graph.eliminate_dead_code()

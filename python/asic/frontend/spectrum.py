@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch.fx import GraphModule, Node
 
-from asic.frontend.fold import add_constant, fold_constants
+from asic.frontend.fold import fold_constants
+from asic.frontend.nodes import insert_call, insert_constant
 
 aten = torch.ops.aten
 
@@ -64,11 +65,7 @@ class _Builder:
         self.module, self.node = module, node
 
     def call(self, target: Any, *args: Any) -> Node:
-        with self.module.graph.inserting_before(self.node):
-            made = self.module.graph.call_function(target, args)
-        keys = ("nn_module_stack", "stack_trace")
-        made.meta = {k: v for k, v in self.node.meta.items() if k in keys}
-        return made
+        return insert_call(self.node, target, *args)
 
     def frames(
         self,
@@ -93,11 +90,11 @@ class _Builder:
         if value.dtype != torch.float32 or 2 * count * size > _TABLE_LIMIT:
             return None
         table = _table(size, count, size**-0.5 if normalized else 1.0).reshape(-1, 1, size)
-        kernel = add_constant(self.module, f"{self.node.name}_table", table, self.node)
+        kernel = insert_constant(self.module, f"{self.node.name}_table", table, self.node)
         left = (size - length) // 2
         if window is None and length < size:
             ones = torch.ones(length)
-            window = add_constant(self.module, f"{self.node.name}_window", ones, self.node)
+            window = insert_constant(self.module, f"{self.node.name}_window", ones, self.node)
         if window is not None:
             padding = [left, size - length - left]
             wide = self.call(aten.constant_pad_nd.default, window, padding, 0.0)
@@ -126,7 +123,7 @@ class _Builder:
             return None
         scale = {"ortho": extent**-0.5, "forward": 1 / extent}.get(norm or "", 1.0)
         table = _table(extent, count, scale).t().contiguous()
-        constant = add_constant(self.module, f"{self.node.name}_table", table, self.node)
+        constant = insert_constant(self.module, f"{self.node.name}_table", table, self.node)
         is_last = dim in (-1, value.dim() - 1)
         rows = x if is_last else self.call(aten.transpose.int, x, dim, -1)
         both = self.call(aten.matmul.default, rows, constant)

@@ -28,6 +28,7 @@ from asic.frontend.fold import attribute, is_written, mutates
 from asic.frontend.locations import source_of
 from asic.frontend.messages import error
 from asic.frontend.meta import has_data
+from asic.frontend.nodes import insert_call
 from asic.tensors import to_array
 
 aten = torch.ops.aten
@@ -105,9 +106,7 @@ def separate_updates(module: GraphModule) -> None:
         source = update.args[1]
         if not isinstance(source, Node) or source.op != "get_attr":
             continue
-        with module.graph.inserting_before(updates[0]):
-            copy = module.graph.call_function(aten.clone.default, (source,))
-        copy.meta = dict(source.meta)
+        copy = insert_call(updates[0], aten.clone.default, source)
         update.args = (update.args[0], copy)
 
 

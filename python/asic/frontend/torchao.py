@@ -21,7 +21,8 @@ import torch.ao.quantization.fx._decomposed
 from torch import Tensor
 from torch.fx import GraphModule, Node
 
-from asic.frontend.fold import add_constant, attribute, constant
+from asic.frontend.fold import constant
+from asic.frontend.nodes import insert_call, insert_constant
 
 aten = torch.ops.aten
 quantized = torch.ops.quantized_decomposed
@@ -38,11 +39,11 @@ def raise_weights(module: GraphModule) -> None:
         if node.op != "call_function":
             continue
         if node.target is aten._int_mm.default:
-            _raise_product(module, node)
+            _raise_product(node)
         elif str(node.target).startswith("torchao.dequantize_affine"):
             _raise_dequantization(module, node)
         elif node.target in _CASTS and _is_weight(module, node):
-            _raise_cast(module, node)
+            _raise_cast(node)
     module.graph.eliminate_dead_code()
     module.recompile()
 
@@ -50,16 +51,6 @@ def raise_weights(module: GraphModule) -> None:
 def _dtype(node: Any) -> torch.dtype | None:
     value = node.meta.get("val")
     return value.dtype if isinstance(value, Tensor) else None
-
-
-def _insert(module: GraphModule, before: Node, target: Any, *args: Any, **kwargs: Any) -> Node:
-    """A call in front of `before`, with the location of that."""
-    with module.graph.inserting_before(before):
-        node = module.graph.call_function(target, args, kwargs)
-    node.meta = {k: v for k, v in before.meta.items() if k in ("nn_module_stack", "stack_trace")}
-    values = [a.meta["val"] if isinstance(a, Node) else a for a in args]
-    node.meta["val"] = target(*values, **kwargs)
-    return node
 
 
 def _is_weight(module: GraphModule, widened: Node) -> bool:
@@ -82,9 +73,9 @@ def _is_weight(module: GraphModule, widened: Node) -> bool:
     )
 
 
-def _raise_cast(module: GraphModule, widened: Node) -> None:
+def _raise_cast(widened: Node) -> None:
     more = {} if _dtype(widened) is torch.float32 else {"out_dtype": _dtype(widened)}
-    widened.replace_all_uses_with(_insert(module, widened, *_dequantized(widened.args[0]), **more))
+    widened.replace_all_uses_with(insert_call(widened, *_dequantized(widened.args[0]), **more))
 
 
 def _raise_dequantization(module: GraphModule, node: Node) -> None:
@@ -99,12 +90,11 @@ def _raise_dequantization(module: GraphModule, node: Node) -> None:
         and _dtype(node) is torch.float32
         and (values[2] is None or not values[2].any())
     ):
-        scales = add_constant(module, f"{node.name}_scale", values[1].reshape(-1).float(), node)
+        scales = insert_constant(module, f"{node.name}_scale", values[1].reshape(-1).float(), node)
         zeros = torch.zeros(rows[0], dtype=torch.int64)
-        zero_points = add_constant(module, f"{node.name}_zero_point", zeros, node)
-        scales.meta["val"], zero_points.meta["val"] = attribute(module, str(scales.target)), zeros
+        zero_points = insert_constant(module, f"{node.name}_zero_point", zeros, node)
         call = (quantized.dequantize_per_channel.default, codes, scales, zero_points)
-        marker = _insert(module, node, *call, 0, -128, 127, torch.int8)
+        marker = insert_call(node, *call, 0, -128, 127, torch.int8)
         node.replace_all_uses_with(marker)
         return
     known = {a: v for a, v in zip((codes, scale, zero_point), values, strict=True) if v is not None}
@@ -112,12 +102,11 @@ def _raise_dequantization(module: GraphModule, node: Node) -> None:
     kwargs = torch.fx.node.map_arg(node.kwargs, lambda n: known[n])
     dequantize: Any = node.target
     with torch.no_grad():
-        folded = add_constant(module, f"{node.name}_folded", dequantize(*args, **kwargs), node)
-    folded.meta["val"] = node.meta["val"]
+        folded = insert_constant(module, f"{node.name}_folded", dequantize(*args, **kwargs), node)
     node.replace_all_uses_with(folded)
 
 
-def _raise_product(module: GraphModule, node: Node) -> None:
+def _raise_product(node: Node) -> None:
     """The product of two tensors of integers: of codes, when floats are made of it, or int32."""
     left, right = node.args
     result = node
@@ -131,16 +120,16 @@ def _raise_product(module: GraphModule, node: Node) -> None:
         and len(casts) == len(result.users) == 1
         and _dtype(casts[0]) is torch.float32
     ):
-        codes = [_insert(module, node, *_dequantized(factor)) for factor in (left, right)]
-        casts[0].replace_all_uses_with(_insert(module, node, aten.mm.default, *codes))
+        codes = [insert_call(node, *_dequantized(factor)) for factor in (left, right)]
+        casts[0].replace_all_uses_with(insert_call(node, aten.mm.default, *codes))
         return
     factors = [
-        _insert(module, node, aten._to_copy.default, factor, dtype=torch.int32)
+        insert_call(node, aten._to_copy.default, factor, dtype=torch.int32)
         for factor in (left, right)
     ]
-    product = _insert(module, node, aten.mm.default, *factors)
+    product = insert_call(node, aten.mm.default, *factors)
     if (made := _dtype(result)) is not torch.int32:  # Less the sums of int8, which are int64.
-        product = _insert(module, node, aten._to_copy.default, product, dtype=made)
+        product = insert_call(node, aten._to_copy.default, product, dtype=made)
     result.replace_all_uses_with(product)
 
 

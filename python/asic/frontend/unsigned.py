@@ -12,11 +12,12 @@ from typing import Any
 import torch
 from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind, TensorArgument
-from torch.fx import Graph, Node
+from torch.fx import Node
 
 from asic.frontend.composites import is_composite, packet_name
 from asic.frontend.locations import operator_of, source_of
 from asic.frontend.messages import error
+from asic.frontend.nodes import insert_call, result_of
 
 aten = torch.ops.aten
 
@@ -98,16 +99,16 @@ def widen_unsigned(program: ExportedProgram) -> None:
         if not name:
             continue
         if name in _FILLS and _dtype(node) == torch.uint8:
-            _fill(graph, node)
+            _fill(node)
         elif name == "aten.constant_pad_nd" and _dtype(node) == torch.uint8:
             # As the int8 of the same bits.
             node.args = (*node.args[:2], *((v + 128) % 256 - 128 for v in node.args[2:]))
         elif name == "aten._to_copy":
-            _fix_conversion(graph, node)
+            _fix_conversion(node)
         elif any(_dtype(operand) == torch.uint8 for operand in node.all_input_nodes):
             wide = _wide_type(node, name)
             if wide is not None:
-                _widen(graph, node, wide)
+                _widen(node, wide)
     program.graph_module.recompile()
 
 
@@ -140,10 +141,10 @@ def _view_constants(program: ExportedProgram) -> None:
                 result.arg = TensorArgument(view.name)
 
 
-def _fill(graph: Graph, node: Node) -> None:
+def _fill(node: Node) -> None:
     """A tensor of one number: made with a sign, which torch-mlir can fold."""
-    wide = _insert(graph, node, node.target, node.args, {**node.kwargs, "dtype": torch.int32})
-    narrow = _insert(graph, node, aten._to_copy.default, (wide,), {"dtype": torch.int8})
+    wide = insert_call(node, node.target, *node.args, **{**node.kwargs, "dtype": torch.int32})
+    narrow = insert_call(node, aten._to_copy.default, wide, dtype=torch.int8)
     node.target, node.args, node.kwargs = aten.view.dtype, (narrow, torch.uint8), {}
 
 
@@ -171,19 +172,19 @@ def _wide_type(node: Node, name: str) -> torch.dtype | None:
     return torch.float32 if any(isinstance(n, float) for n in numbers) else torch.int32
 
 
-def _fix_conversion(graph: Graph, node: Node) -> None:
+def _fix_conversion(node: Node) -> None:
     """The user's own conversion of uint8 to integers."""
     (source,), dtype = node.all_input_nodes, _dtype(node)
     if _dtype(source) != torch.uint8 or dtype not in (torch.int16, torch.int32, torch.int64):
         return
     node.target, node.args = (
         aten.bitwise_and.Scalar,
-        (_insert(graph, node, node.target, node.args, node.kwargs), 255),
+        (insert_call(node, node.target, *node.args, **node.kwargs), 255),
     )
     node.kwargs = {}
 
 
-def _widen(graph: Graph, node: Node, wide: torch.dtype) -> None:
+def _widen(node: Node, wide: torch.dtype) -> None:
     if _dtype(node) is None:
         raise error(
             f"expected no uint8 for {operator_of(node)} at {source_of(node)}; convert with "
@@ -191,43 +192,26 @@ def _widen(graph: Graph, node: Node, wide: torch.dtype) -> None:
         )
 
     def convert(operand: Node) -> Node:
-        return _converted(graph, operand, wide, node) if _dtype(operand) == torch.uint8 else operand
+        return _converted(operand, wide, node) if _dtype(operand) == torch.uint8 else operand
 
     args, kwargs = torch.fx.map_arg((node.args, node.kwargs), convert)
-    _compute(graph, node, args, kwargs)
+    _compute(node, args, kwargs)
 
 
-def _compute(graph: Graph, node: Node, args: Any, kwargs: Any) -> None:
+def _compute(node: Node, args: Any, kwargs: Any) -> None:
     """Makes `node`, under its name, the conversion of what it computes from other operands."""
     dtype = _dtype(node)
-    if _evaluate(node.target, args, kwargs, node).dtype == dtype:
+    if result_of(node.graph, node.target, args, kwargs).dtype == dtype:
         node.args, node.kwargs = args, kwargs
         return
-    wide = _insert(graph, node, node.target, args, kwargs)
+    wide = insert_call(node, node.target, *args, **kwargs)
     node.target, node.args, node.kwargs = aten._to_copy.default, (wide,), {"dtype": dtype}
 
 
-def _converted(graph: Graph, source: Node, dtype: torch.dtype, user: Node) -> Node:
+def _converted(source: Node, dtype: torch.dtype, user: Node) -> Node:
     """`source`, of uint8, as another type, in front of `user`."""
-    made = _insert(graph, user, aten._to_copy.default, (source,), {"dtype": dtype})
+    made = insert_call(user, aten._to_copy.default, source, dtype=dtype)
     if dtype.is_floating_point:
         return made
     # Conversions to integers extend the sign.
-    return _insert(graph, user, aten.bitwise_and.Scalar, (made, 255), {})
-
-
-def _insert(graph: Graph, user: Node, target: Any, args: Any, kwargs: Any) -> Node:
-    """A new node in front of `user`, of the same place in the user's code."""
-    with graph.inserting_before(user):
-        made = graph.call_function(target, args, kwargs)
-    made.meta = {k: v for k, v in user.meta.items() if k in ("nn_module_stack", "stack_trace")}
-    made.meta["val"] = _evaluate(target, args, kwargs, user)
-    return made
-
-
-def _evaluate(target: Any, args: Any, kwargs: Any, like: Node) -> torch.Tensor:
-    """The fake result of a call, in the mode of the value of `like`."""
-    values = torch.fx.map_arg((args, kwargs), lambda operand: operand.meta["val"])
-    with like.meta["val"].fake_mode:
-        result: torch.Tensor = target(*values[0], **values[1])
-    return result
+    return insert_call(user, aten.bitwise_and.Scalar, made, 255)

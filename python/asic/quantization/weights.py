@@ -18,9 +18,10 @@ from torch.fx import GraphModule, Node
 from asic.errors import CompileError
 from asic.frontend.bias import is_contraction
 from asic.frontend.export import capture
-from asic.frontend.fold import add_constant, attribute, constant
+from asic.frontend.fold import attribute, constant
 from asic.frontend.importer import normalize
 from asic.frontend.meta import has_data
+from asic.frontend.nodes import insert_call, insert_constant
 from asic.quantization.config import Config
 from asic.quantization.observers import WeightObserver
 
@@ -102,17 +103,14 @@ def _quantize(
         shared[key] = quantize_tensor(weight, axis, config)
     codes, scales = shared[key]
     stem = str(source.target)
-    codes_node = add_constant(module, f"{stem}_int8", codes, node)
-    scale_node = add_constant(module, f"{stem}_int8_scale", scales, node)
+    codes_node = insert_constant(module, f"{stem}_int8", codes, node)
+    scale_node = insert_constant(module, f"{stem}_int8_scale", scales, node)
     zeros = torch.zeros(scales.shape, dtype=torch.int64)
-    zero_node = add_constant(module, f"{stem}_int8_zero_point", zeros, node)
-    with module.graph.inserting_before(node):
-        real = module.graph.call_function(
-            quantized.dequantize_per_channel.default,
-            (codes_node, scale_node, zero_node, axis, -127, 127, torch.int8),
-            {"out_dtype": weight.dtype},
-        )
-    real.meta = {k: v for k, v in node.meta.items() if k in ("nn_module_stack", "stack_trace")}
+    zero_node = insert_constant(module, f"{stem}_int8_zero_point", zeros, node)
+    marker = (codes_node, scale_node, zero_node, axis, -127, 127, torch.int8)
+    real = insert_call(
+        node, quantized.dequantize_per_channel.default, *marker, out_dtype=weight.dtype
+    )
     node.update_arg(position, real)
     return stem
 
