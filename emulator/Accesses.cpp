@@ -32,7 +32,7 @@ static Footprint block(const Instruction &instruction, Space space,
 /// What a copy moves at index 0.
 static Footprint copySource(const Instruction &copy) {
   return block(copy, Space(copy.get(Copy_src_space)), copy.get(Copy_src_addr),
-               copy.get(Copy_run_bytes), Copy_n0, Copy_src_s0);
+               sourceRunBytes(copy), Copy_n0, Copy_src_s0);
 }
 static Footprint copyTarget(const Instruction &copy) {
   return block(copy, Space(copy.get(Copy_dst_space)), copy.get(Copy_dst_addr),

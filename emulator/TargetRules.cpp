@@ -56,6 +56,16 @@ static std::optional<Fault> checkMap(const Instruction &map,
   return std::nullopt;
 }
 
+static std::optional<Fault> checkCopy(const Instruction &copy,
+                                      const TargetModel &target) {
+  auto packed = ElementType(copy.get(Copy_packed_type));
+  if (packed == ElementType::None || target.canUnpack(packed))
+    return std::nullopt;
+  return illegal(copy, "expected packed_type none or a type that the DMA of " +
+                           target.name + " unpacks, got " +
+                           elementTypeName(packed).str());
+}
+
 /// True for operations that compute with binary32.
 static bool needsFloat(LaneOpcode opcode) {
   auto number = unsigned(opcode);
@@ -99,6 +109,8 @@ asic::emulator::checkTarget(const Instruction &instruction,
                                         llvm::utostr(target.sync.count) +
                                         ", got " +
                                         llvm::utostr(unsigned(sync.semaphore)));
+  if (instruction.opcode == Opcode::Copy)
+    return checkCopy(instruction, target);
   if (instruction.opcode == Opcode::Contract)
     return checkContract(instruction, target);
   if (instruction.opcode == Opcode::Map)

@@ -26,6 +26,7 @@ static Cost costOfCopy(const TargetModel &target, const Instruction &copy) {
     shape.dstStrides[d] = copy.get(Copy_dst_s0 + d);
   }
   shape.indexed = copy.get(Copy_index_n) != 0;
+  shape.packed = copy.get(Copy_packed_type) != 0;
   return copyCost(target, shape);
 }
 

@@ -148,6 +148,8 @@ def touched(op: Instruction) -> list[tuple[str, bool, NDArray[np.int64]]]:
     if op.mnemonic in ("copy", "fill"):
         run = op.number("run_bytes") or op.number("run") * op.number("elem_bytes")
         rows = op.number("index_n")
+        packed = op.fields.get("packed_type", "none") != "none"
+        runs = {"src": (run + 1) // 2 if packed else run, "dst": run}
         moved = [
             (
                 op.space(f"{side}_space"),
@@ -156,7 +158,7 @@ def touched(op: Instruction) -> list[tuple[str, bool, NDArray[np.int64]]]:
                     op.number(f"{side}_addr"),
                     [(counts[i], op.number(f"{side}_s{i}")) for i in range(4)]
                     + [(max(rows, 1), op.number(f"index_{side}_s"))],
-                    run,
+                    runs[side],
                 ),
             )
             for side in (("src", "dst") if op.mnemonic == "copy" else ("dst",))

@@ -45,7 +45,7 @@ namespace {
 /// One loop around a row.
 struct RowLoop {
   uint64_t count;
-  int64_t stride, otherStride;
+  int64_t stride;
 };
 
 /// A strided set of rows with the loops that continue a row folded into it.
@@ -63,21 +63,30 @@ struct Rows {
 
 } // namespace
 
-/// Folds inner loops whose strides on both sides equal the row so far.
-static Rows mergeRows(uint64_t runBytes, const std::array<uint64_t, 4> &counts,
-                      const std::array<int64_t, 4> &strides,
-                      const std::array<int64_t, 4> &otherStrides) {
-  Rows rows{runBytes, {}};
+/// One side of a move: bytes of a run and between runs.
+struct Side {
+  uint64_t runBytes;
+  const std::array<int64_t, 4> &strides;
+};
+
+/// Folds inner loops whose strides on both sides equal the row so far. The
+/// result has the rows of `side`.
+static Rows mergeRows(const Side &side, const Side &other,
+                      const std::array<uint64_t, 4> &counts) {
+  Rows rows{side.runBytes, {}};
+  uint64_t otherRun = other.runBytes;
   for (unsigned i = 0; i < 4; ++i) {
     if (counts[i] == 1)
       continue;
     bool continues = rows.loops.empty() &&
-                     strides[i] == static_cast<int64_t>(rows.runBytes) &&
-                     otherStrides[i] == strides[i];
-    if (continues)
+                     side.strides[i] == static_cast<int64_t>(rows.runBytes) &&
+                     other.strides[i] == static_cast<int64_t>(otherRun);
+    if (continues) {
       rows.runBytes = mul(rows.runBytes, counts[i]);
-    else
-      rows.loops.push_back({counts[i], strides[i], otherStrides[i]});
+      otherRun = mul(otherRun, counts[i]);
+    } else {
+      rows.loops.push_back({counts[i], side.strides[i]});
+    }
   }
   return rows;
 }
@@ -114,7 +123,7 @@ static uint64_t touchedBursts(const Rows &rows, uint64_t address,
   return bursts;
 }
 
-/// Adds one side of a transfer of `bytes` bytes.
+/// Adds one side of a transfer, `bytes` bytes there.
 static void addSide(const TargetModel &target, Space space, bool isWrite,
                     uint64_t bytes, const Rows &sideRows, uint64_t address,
                     Cost &cost) {
@@ -136,7 +145,8 @@ static void addSide(const TargetModel &target, Space space, bool isWrite,
   }
 }
 
-/// Times of a transfer whose sides have been added.
+/// Times of a transfer of `bytes` bytes (the wider side's) whose sides have
+/// been added.
 static void finishTransfer(const TargetModel &target, uint64_t bytes,
                            uint64_t rows, Cost &cost) {
   cost.setup = target.dma.setup;
@@ -156,15 +166,14 @@ Cost asic::copyCost(const TargetModel &target, const CopyShape &shape) {
     cost.setup = target.dma.setup;
     return cost;
   }
-  auto sideRows = [&](const std::array<int64_t, 4> &strides) {
-    return mergeRows(shape.runBytes, shape.counts, strides, strides);
-  };
-  addSide(target, shape.srcSpace, /*isWrite=*/false, bytes,
-          sideRows(shape.srcStrides), shape.srcAddress, cost);
+  Side src{shape.sourceRunBytes(), shape.srcStrides};
+  Side dst{shape.runBytes, shape.dstStrides};
+  addSide(target, shape.srcSpace, /*isWrite=*/false,
+          mul(src.runBytes, product(shape.counts)),
+          mergeRows(src, src, shape.counts), shape.srcAddress, cost);
   addSide(target, shape.dstSpace, /*isWrite=*/true, bytes,
-          sideRows(shape.dstStrides), shape.dstAddress, cost);
-  Rows rows = mergeRows(shape.runBytes, shape.counts, shape.srcStrides,
-                        shape.dstStrides);
+          mergeRows(dst, dst, shape.counts), shape.dstAddress, cost);
+  Rows rows = mergeRows(dst, src, shape.counts);
   finishTransfer(target, bytes, rows.count(), cost);
   if (shape.indexed) {
     cost.setup = add(cost.setup, target.sram.latency);
@@ -181,8 +190,8 @@ Cost asic::fillCost(const TargetModel &target, const FillShape &shape) {
     cost.setup = target.dma.setup;
     return cost;
   }
-  Rows rows =
-      mergeRows(runBytes, shape.counts, shape.dstStrides, shape.dstStrides);
+  Side dst{runBytes, shape.dstStrides};
+  Rows rows = mergeRows(dst, dst, shape.counts);
   addSide(target, shape.dstSpace, /*isWrite=*/true, bytes, rows,
           shape.dstAddress, cost);
   finishTransfer(target, bytes, rows.count(), cost);

@@ -49,7 +49,7 @@ struct Cost {
 /// Largest count in a Cost: far beyond any program, far from overflow.
 constexpr uint64_t kCostLimit = uint64_t(1) << 48;
 
-/// A `copy`: rows of `runBytes`, repeated over counts[3..0].
+/// A `copy`: rows of `runBytes` of the destination, repeated over counts[3..0].
 struct CopyShape {
   Space srcSpace = Space::Dram, dstSpace = Space::Sram;
   uint64_t srcAddress = 0, dstAddress = 0; ///< Bytes.
@@ -59,6 +59,13 @@ struct CopyShape {
   std::array<int64_t, 4> dstStrides{};           ///< Bytes.
   /// Fetches an index first; the addresses are those of index 0.
   bool indexed = false;
+  /// The source holds two elements a byte: its rows have half the bytes,
+  /// rounded up.
+  bool packed = false;
+
+  uint64_t sourceRunBytes() const {
+    return packed ? runBytes / 2 + runBytes % 2 : runBytes;
+  }
 };
 
 /// A `fill`: runs of `run` elements of `elemBytes`.

@@ -55,6 +55,7 @@ public:
     checkAccumulator();
     checkSram();
     checkAlignment();
+    checkUnpack();
     checkRequant();
   }
 
@@ -122,6 +123,13 @@ private:
     if (align > bytes)
       report(path, "expected at most the " + std::to_string(bytes) +
                        " bytes of the memory, got " + std::to_string(align));
+  }
+
+  void checkUnpack() {
+    for (ElementType type : model.dma.unpack)
+      if (type != ElementType::I4 && type != ElementType::U4)
+        report("engines.dma.unpack",
+               "expected i4 or u4, got " + elementTypeName(type).str());
   }
 
   void checkRequant() {

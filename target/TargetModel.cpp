@@ -52,6 +52,10 @@ bool TargetModel::hasVpuFormat(ElementType type) const {
   return llvm::is_contained(vpu.formats, type);
 }
 
+bool TargetModel::canUnpack(ElementType type) const {
+  return llvm::is_contained(dma.unpack, type);
+}
+
 bool TargetModel::hasElementType(ElementType type) const {
   return hasVpuFormat(type) || llvm::any_of(mxu.modes, [&](const MxuMode &m) {
            return m.a == type || m.w == type || m.acc == type;

@@ -125,6 +125,8 @@ struct TargetModel {
     uint64_t rowOverhead = 1;
     uint64_t outstanding = 4; ///< Transfers of one engine in flight.
     Decimal bytesPerCycle;
+    /// Types that copies widen from two elements a byte: i4, u4.
+    std::vector<ElementType> unpack;
     std::vector<std::string> features;
   };
 
@@ -225,6 +227,9 @@ struct TargetModel {
 
   /// True when the vector unit can load and store `type`.
   bool hasVpuFormat(ElementType type) const;
+
+  /// True when copies can widen `type` from two elements a byte.
+  bool canUnpack(ElementType type) const;
 
   /// True when lane programs may compute in float32.
   bool hasFloatVpu() const { return hasVpuFormat(ElementType::F32); }

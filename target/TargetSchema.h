@@ -129,6 +129,7 @@ void visitDma(V &v, TargetModel::Dma &dma) {
     v.integer("outstanding", dma.outstanding, atLeast(1, 65536));
     v.decimal("bytes_per_cycle", dma.bytesPerCycle,
               Rule{0, 1000000, true, false, "bytes per cycle"});
+    v.elementTypes("unpack", dma.unpack);
     v.strings("features", dma.features);
   });
 }

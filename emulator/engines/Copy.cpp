@@ -2,6 +2,7 @@
 
 #include "emulator/engines/Engines.h"
 
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/Endian.h"
 
 #include <cstring>
@@ -28,6 +29,15 @@ void asic::emulator::applyIndex(Instruction &copy, const Memory &memory) {
     copy.set(field, 0);
 }
 
+/// `run` elements out of two a byte, the low half first; `flip` is the value of
+/// the sign bit (8 for i4, 0 for u4).
+static void unpack(const uint8_t *src, uint8_t *dst, size_t run, uint8_t flip) {
+  for (size_t i = 0; i < run; ++i) {
+    uint8_t code = i % 2 ? src[i / 2] >> 4 : src[i / 2] & 0xf;
+    dst[i] = uint8_t((code ^ flip) - flip);
+  }
+}
+
 MaybeFault asic::emulator::runCopy(const Instruction &instruction,
                                    Context &context) {
   Instruction copy = instruction;
@@ -43,17 +53,23 @@ MaybeFault asic::emulator::runCopy(const Instruction &instruction,
     ds[d] = copy.get(Copy_dst_s0 + d);
   }
   size_t run = size_t(copy.get(Copy_run_bytes));
-  if (run == 0)
+  if (run == 0 || llvm::is_contained(n, 0))
     return std::nullopt;
+  auto packed = ElementType(copy.get(Copy_packed_type));
+  auto move = [&](uint8_t *to, const uint8_t *from) {
+    if (packed == ElementType::None)
+      std::memcpy(to, from, run);
+    else
+      unpack(from, to, run, packed == ElementType::I4 ? 8 : 0);
+  };
   for (int64_t i3 = 0; i3 < n[3]; ++i3)
     for (int64_t i2 = 0; i2 < n[2]; ++i2) {
       if (context.interrupted())
         return interruptedFault();
       for (int64_t i1 = 0; i1 < n[1]; ++i1)
         for (int64_t i0 = 0; i0 < n[0]; ++i0)
-          std::memcpy(dst + i3 * ds[3] + i2 * ds[2] + i1 * ds[1] + i0 * ds[0],
-                      src + i3 * ss[3] + i2 * ss[2] + i1 * ss[1] + i0 * ss[0],
-                      run);
+          move(dst + i3 * ds[3] + i2 * ds[2] + i1 * ds[1] + i0 * ds[0],
+               src + i3 * ss[3] + i2 * ss[2] + i1 * ss[1] + i0 * ss[0]);
     }
   return std::nullopt;
 }

@@ -2,6 +2,8 @@
 
 #include "emulator/engines/Engines.h"
 
+#include "llvm/ADT/STLExtras.h"
+
 #include <cstring>
 
 using namespace asic;
@@ -30,7 +32,7 @@ MaybeFault asic::emulator::runFill(const Instruction &fill, Context &context) {
   auto value = uint32_t(fill.get(Fill_value));
   auto bytes = size_t(fill.get(Fill_elem_bytes)),
        run = size_t(fill.get(Fill_run));
-  if (run == 0)
+  if (run == 0 || llvm::is_contained(n, 0))
     return std::nullopt;
   for (int64_t i3 = 0; i3 < n[3]; ++i3)
     for (int64_t i2 = 0; i2 < n[2]; ++i2) {

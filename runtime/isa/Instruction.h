@@ -167,6 +167,10 @@ private:
 /// True for a copy that moves something and reads an index to know what.
 bool readsIndex(const Instruction &instruction);
 
+/// Source bytes of one run of a copy: half of `run_bytes`, rounded up, when
+/// the source is packed.
+int64_t sourceRunBytes(const Instruction &copy);
+
 /// The bytes of one instruction.
 using EncodedInstruction = std::array<uint8_t, instructionBytes>;
 

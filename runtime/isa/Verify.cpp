@@ -64,6 +64,11 @@ static Error verifySync(const Instruction &instruction,
 }
 
 static Error verifyCopy(const Instruction &copy) {
+  int64_t packed = copy.get(Copy_packed_type);
+  if (packed && packed != int64_t(ElementType::I4) &&
+      packed != int64_t(ElementType::U4))
+    return fail(copy, "expected packed_type i4, u4 or none, got type number " +
+                          Twine(packed));
   for (FieldId field : {Copy_src_space, Copy_dst_space})
     if (copy.get(field) > int64_t(Space::Sram))
       return fail(copy, "expected spaces dram (0) or sram (1), got " +
@@ -228,6 +233,11 @@ bool asic::isa::readsIndex(const Instruction &instruction) {
     if (!instruction.get(count))
       return false;
   return true;
+}
+
+int64_t asic::isa::sourceRunBytes(const Instruction &copy) {
+  int64_t run = copy.get(Copy_run_bytes);
+  return copy.get(Copy_packed_type) ? (run + 1) / 2 : run;
 }
 
 Error asic::isa::verify(const Instruction &instruction) {

@@ -103,3 +103,17 @@ def test_analysis_sees_what_an_index_may_reach() -> None:
     assert {number for _, number, _ in places} == {0, 1, 2}
     places = candidates(parse(look_up.split(" index_addr")[0])[1], alignment=16)["address"]
     assert {number for _, number, _ in places} == {0, 1}
+
+
+def test_analysis_counts_packed_bytes() -> None:
+    widen = (
+        "copy.dma0 src_space=sram dst_space=sram src_addr=64 dst_addr=512 run_bytes=15 "
+        "n0=1 n1=1 n2=1 n3=1 packed_type=i4"
+    )
+    fill = "fill.dma1 dst_space=sram elem_bytes=1 dst_addr={} run=1 n0=1 n1=1 n2=1 n3=1"
+    conflicting = {
+        address
+        for address in (63, 64, 71, 72, 511, 512, 526, 527)
+        if conflicts(parse(f"{widen}\n{fill.format(address)}")[1])
+    }
+    assert conflicting == {64, 71, 512, 526}

@@ -142,6 +142,36 @@ TEST(Machine, AnIndexOutsideMovesNothing) {
   }
 }
 
+TEST(Machine, WidensPackedCodes) {
+  // Five codes a run, two runs of three bytes: the last half byte is not moved.
+  const std::vector<uint8_t> image = {0x10, 0x78, 0x0f, 0xe3, 0x8c, 0x99};
+  const std::map<std::string, std::vector<int>> want = {
+      {"i4", {0, 1, -8, 7, -1, 3, -2, -4, -8, -7}},
+      {"u4", {0, 1, 8, 7, 15, 3, 14, 12, 8, 9}}};
+  for (const auto &[type, codes] : want) {
+    auto machine = assembled(
+        "fill.dma0 post(0,1) dst_space=dram dst_addr=32768 elem_bytes=4 "
+        "value=0 run=1024 n0=1 n1=1 n2=1 n3=1\n"
+        "copy.dma1 wait(0,1) post(1,1) src_space=dram dst_space=sram "
+        "run_bytes=5 n0=2 n1=1 n2=1 n3=1 src_s0=3 dst_s0=5 packed_type=" +
+            type +
+            "\n"
+            "copy.dma0 wait(1,1) src_space=sram dst_space=dram dst_addr=32768 "
+            "run_bytes=10 n0=1 n1=1 n2=1 n3=1\nhalt.ctrl\n",
+        image);
+    for (Mode mode : kModes) {
+      RunOptions options;
+      options.mode = mode;
+      options.check = true;
+      RunResult result = machine->run({}, options);
+      ASSERT_FALSE(result.fault) << result.fault->toString();
+      const std::vector<uint8_t> &y = result.outputs[0].second.bytes;
+      for (size_t i = 0; i < 12; ++i)
+        EXPECT_EQ(int8_t(y[i]), i < codes.size() ? codes[i] : 0) << type << i;
+    }
+  }
+}
+
 TEST(Machine, RandomLaneProgramsRunCleanly) {
   // Every operation, on arbitrary bits, in strips that are not full.
   std::mt19937 random(2);

@@ -472,7 +472,13 @@ def run_copy(i: Inst, memory: Memory) -> None:
     for p in itertools.product(*(range(i[f"n{d}"]) for d in range(4))):
         a = src_addr + sum(p[d] * i[f"src_s{d}"] for d in range(4))
         b = dst_addr + sum(p[d] * i[f"dst_s{d}"] for d in range(4))
-        dst[b : b + i["run_bytes"]] = src[a : a + i["run_bytes"]]
+        packed = TYPES[i["packed_type"]]
+        for k in range(i["run_bytes"]):
+            if packed == "none":
+                dst[b + k] = src[a + k]
+                continue
+            code = src[a + k // 2] >> (4 if k % 2 else 0) & 15
+            dst[b + k] = (code - 16 if packed == "i4" and code >= 8 else code) & 255
 
 
 def run_fill(i: Inst, memory: Memory) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from machine_tools import ACC, SRAM, compare
+from machine_tools import ACC, SRAM, compare, machine
 from reference_machine import SIZE, Lane, Op, inst
 
 ALL_MODES = ("functional", "timed", "async")
@@ -128,11 +128,65 @@ def test_indices_are_read_one_after_the_other():
     compare(body, [], image, modes=ALL_MODES, check=True)
 
 
+@pytest.mark.parametrize("packed", ["i4", "u4"])
+@pytest.mark.parametrize("run", [1, 2, 7, 16])
+@pytest.mark.parametrize("strides", [(0, 0), (3, -40), (-9, 16)])
+def test_packed_copy(packed, run, strides):
+    """Broadcast, sliding and backward rows; a run of an odd number ends inside a byte."""
+    body = [
+        inst(
+            "copy",
+            src_space="sram",
+            dst_space="sram",
+            src_addr=1001,
+            dst_addr=4003,
+            run_bytes=run,
+            packed_type=packed,
+            n0=5,
+            n1=3,
+            src_s0=strides[0],
+            src_s1=strides[1],
+            dst_s0=run,
+            dst_s1=100,
+        )
+    ]
+    compare(body, [], random_image(np.random.default_rng(run)), modes=ALL_MODES, check=True)
+
+
+@pytest.mark.parametrize("row", [0, 3, 4])
+def test_packed_copy_of_an_indexed_row(row):
+    image = random_image(np.random.default_rng(row))
+    image[:4] = np.frombuffer(np.int32(row).tobytes(), np.uint8)
+    copy = {"src_space": "sram", "dst_space": "sram", "src_addr": 1001, "dst_addr": 4003}
+    rows = {"run_bytes": 5, "index_n": 4, "index_src_s": 3, "index_dst_s": 5}
+    body = [inst("copy", **copy, **rows, packed_type="i4")]
+    compare(body, [], image, modes=ALL_MODES, check=True)
+
+
 @pytest.mark.parametrize("empty", ["n0", "n3", "run_bytes"])
 def test_copy_of_nothing(empty):
     fields = {"n0": 2, "run_bytes": 4, "src_addr": 2**40 - 1, empty: 0}
     body = [inst("copy", src_space="sram", dst_space="sram", **fields)]
     compare(body, [], random_image(np.random.default_rng(0)))
+
+
+@pytest.mark.parametrize("mnemonic", ["copy", "fill", "contract", "map"])
+def test_nothing_takes_no_time(mnemonic):
+    """The other counts do not matter where one is 0."""
+    f = {"dst_space": "sram", "n1": 0}
+    if mnemonic == "copy":
+        f |= {"src_space": "sram", "run_bytes": 4}
+    elif mnemonic == "fill":
+        f |= {"elem_bytes": 1, "run": 4}
+    elif mnemonic == "contract":
+        f = {"a_type": "i8", "w_type": "i8", "acc_type": "i32", "m0": 0, "m1": 2**24 - 1, "k0": 4}
+    else:
+        f = {"s7_type": "i32", "s7_space": "sram", "n1": 0}
+    large = ["m2", "n"] if mnemonic == "contract" else ["n0", "n2", "n3"]
+    body = [inst(mnemonic, **f, **dict.fromkeys(large, 2**24 - 1))]
+    program = machine([*body, inst("halt")], [Lane((), 0, [Op("const", 0, (), {"imm": "1"})])])
+    for mode in ALL_MODES:
+        assert program.run({}, mode=mode, check=True)["fault"] is None
 
 
 @pytest.mark.parametrize("size", [1, 2, 4])

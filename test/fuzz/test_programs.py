@@ -30,7 +30,9 @@ def wild(rng: random.Random) -> Inst:
     for name, bits, signed in TABLE[mnemonic][1]:
         if name.endswith("flags") or (mnemonic == "map" and name[0] == "s" and name[1] in "3456"):
             continue
-        if name.endswith("_type"):
+        if name == "packed_type":
+            value = rng.choice([0, 1, 2]) if rng.random() < 0.95 else rng.randrange(18)
+        elif name.endswith("_type"):
             value = rng.choice([3, 3, 4, 5, 6, 9]) if rng.random() < 0.95 else rng.randrange(18)
         elif name.endswith("_space"):
             value = rng.choice([1, 1, 1, 2]) if mnemonic == "map" else rng.randrange(2)
@@ -50,6 +52,8 @@ def wild(rng: random.Random) -> Inst:
             value = rng.randrange(-8 if signed else 0, 17) * rng.choice([1, 4])
         i.f[name] = value
     if mnemonic == "copy":
+        if i["packed_type"] and rng.random() < 0.9:
+            i.f |= {"run_bytes": rng.randrange(1, 40), "n1": 1, "n2": 1, "n3": 1}
         index = [name for name in i.f if name.startswith("index")]
         if rng.random() < 0.5:
             i.f |= dict.fromkeys(index, 0)
@@ -73,7 +77,7 @@ def test_wild_instructions(seed):
     numbers = np.random.default_rng(seed)
     image = numbers.integers(0, 256, SRAM, dtype=np.uint8)
     image[:SMALL_WORDS].view(np.int32)[:] = numbers.integers(-1, 6, SMALL_WORDS // 4)
-    ran = faults = indexed = 0
+    ran = faults = indexed = packed = 0
     for _ in range(150):
         body = [wild(rng) for _ in range(2)]
         load = inst("copy", src_space="dram", dst_space="sram", run_bytes=SRAM)
@@ -99,6 +103,7 @@ def test_wild_instructions(seed):
         if kinds[0] is None:
             ran += 1
             indexed += any(i["index_n"] for i in body)
+            packed += any(i["packed_type"] and i["run_bytes"] for i in body)
             outputs = [r["outputs"]["y"] for r in results[::2]]
             assert all(np.array_equal(outputs[0], o) for o in outputs)
         else:
@@ -106,6 +111,7 @@ def test_wild_instructions(seed):
     assert ran
     assert faults
     assert indexed
+    assert packed
 
 
 def look_up(rng: random.Random) -> Inst:
@@ -246,6 +252,7 @@ def pipeline(rng: random.Random) -> tuple[list[Inst], list[tuple[int, int]]]:
                 src_addr=64 * src,
                 dst_addr=64 * dst,
                 run_bytes=64,
+                packed_type=rng.choice(["none", "none", "i4", "u4"]),
             )
         stream.append(i)
         touched.append((reads, writes))

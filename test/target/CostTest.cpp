@@ -99,6 +99,38 @@ TEST(CopyCost, AnIndexIsFetchedBeforeTheTransfer) {
   EXPECT_EQ(copyCost(smallTarget(), shape).occupancy(), 10u);
 }
 
+TEST(CopyCost, APackedSourceHasHalfTheBytes) {
+  CopyShape shape = contiguous(161);
+  shape.packed = true;
+  Cost cost = copyCost(smallTarget(), shape);
+  // 81 bytes from a burst boundary: 6 bursts of 16 at 2.5 per cycle; what is
+  // written to SRAM takes 8 a cycle.
+  EXPECT_EQ(cost.dramReadBytes, 81u);
+  EXPECT_EQ(cost.dramBurstBytes, 96u);
+  EXPECT_EQ(cost.portCycles, 39u);
+  EXPECT_EQ(cost.sramBytes, 161u);
+  EXPECT_EQ(cost.workCycles, 39u);
+  // Where the port is not the limit, the width of the engine is.
+  shape.srcSpace = Space::Sram;
+  EXPECT_EQ(copyCost(smallTarget(), shape).workCycles, 21u); // ceil(161 / 8)
+  EXPECT_EQ(copyCost(smallTarget(), shape).sramBytes, 81u + 161u);
+  // Nothing wraps at the largest run.
+  shape.runBytes = UINT64_MAX;
+  EXPECT_EQ(shape.sourceRunBytes(), uint64_t(1) << 63);
+}
+
+TEST(CopyCost, PackedRowsContinueAtTheirOwnStrides) {
+  CopyShape shape = contiguous(4);
+  shape.packed = true;
+  shape.srcSpace = Space::Sram;
+  shape.counts = {16, 1, 1, 1};
+  shape.srcStrides = {2, 0, 0, 0};
+  shape.dstStrides = {4, 0, 0, 0};
+  EXPECT_EQ(copyCost(smallTarget(), shape).workCycles, 8u);
+  shape.srcStrides[0] = 4;
+  EXPECT_EQ(copyCost(smallTarget(), shape).workCycles, 48u);
+}
+
 TEST(CopyCost, RowsThatContinueOnBothSidesAreOneRow) {
   CopyShape shape = contiguous(4);
   shape.srcSpace = Space::Sram;

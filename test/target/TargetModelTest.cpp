@@ -269,6 +269,8 @@ static const BadEdit kBadEdits[] = {
      "engines.vpu.formats[1]",
      "expected an element type (cf8, i4, u4, i8, u8, i16, i32, bf16, f16, f32, "
      "e4m3, e5m2, e2m1, e3m2, e2m3, e8m0, cf8_143, cf8_152), got 'f64'"},
+    {"bytes_per_cycle: 8}", "bytes_per_cycle: 8, unpack: [i4, i8]}",
+     "engines.dma.unpack", "expected i4 or u4, got i8"},
     // Fields that do not fit together.
     {"acc: {bytes: 4096}", "acc: {bytes: 12}", "memories.acc.bytes",
      "expected at least 16 bytes (one row of n_cols = 4 sums, 4 bytes each), "

@@ -69,6 +69,13 @@ isa.program @index dram 0 {
 
 // -----
 
+isa.program @packed dram 0 {
+  // expected-error @+1 {{expected packed_type i4, u4 or none, got type number 4}}
+  isa.copy dma0 {dst_space = sram, packed_type = u8}
+}
+
+// -----
+
 isa.program @semaphore dram 0 {
   // expected-error @+1 {{expected a semaphore below 64, got 64}}
   isa.nop mxu waits [64:1] {}
