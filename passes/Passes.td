@@ -83,6 +83,15 @@ def FoldTransposesPass : Pass<"asic-fold-transposes", "ModuleOp"> {
   ];
 }
 
+def NarrowContractionsPass : Pass<"asic-narrow-contractions", "ModuleOp"> {
+  let summary = "integer products in the width that they need";
+  let description = [{
+    A sum of products in i64 that is cut to i32 is made in i32, and factors of i32 that are widened int8, or
+    constants that fit in it, are read as int8: `torch.mm` of integers becomes the product that machines have.
+  }];
+  let dependentDialects = ["arith::ArithDialect", "linalg::LinalgDialect", "tensor::TensorDialect"];
+}
+
 def CanonicalizeContractionsPass
     : Pass<"asic-canonicalize-contractions", "ModuleOp"> {
   let summary = "put biases into inits and weights second";

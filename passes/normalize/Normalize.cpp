@@ -14,6 +14,7 @@ void mlir::asic::buildNormalizePipeline(OpPassManager &pm) {
   pm.addPass(createCSEPass());
   pm.addPass(createConvertLayoutPass());
   pm.addPass(createFoldTransposesPass());
+  pm.addPass(createNarrowContractionsPass());
   pm.addPass(createCanonicalizeContractionsPass());
   // Reshapes and unit maps that met when the transpositions went away.
   pm.addPass(createFoldImportPass());

@@ -102,3 +102,52 @@ def test_shifts_of_floats(function: Any) -> None:
 def test_numbers_keep_their_digits(case: str) -> None:
     model, x = Model(CASES[case]), torch.arange(12).reshape(4, 3)
     assert torch.equal(asic.compile(model, (x,), target="edge-tx1")(x), model(x))
+
+
+def _integers(*shape: int, low: int = -128, high: int = 128) -> Tensor:
+    generator = torch.Generator().manual_seed(sum(shape))
+    return torch.randint(low, high, shape, generator=generator)
+
+
+I32 = torch.int32
+WEIGHT = _integers(24, 16).to(torch.int8)
+WIDE = _integers(24, 17, low=-1000, high=1000).to(I32)
+#: Of int8 activations.
+PRODUCTS: dict[str, tuple[Callable[..., Tensor], tuple[tuple[int, ...], ...]]] = {
+    "mm": (lambda x: x.to(I32) @ WEIGHT.to(I32), ((9, 24),)),
+    "of one": (lambda x: x.to(I32) @ WEIGHT[:1].to(I32), ((9, 1),)),
+    "of a batch": (lambda x: x.to(I32) @ WEIGHT.to(I32), ((2, 9, 24),)),
+    "batched": (lambda x, y: x.to(I32) @ y.to(I32), ((2, 9, 24), (2, 24, 5))),
+    "transposed": (lambda x, y: x.to(I32) @ y.to(I32).mT, ((2, 9, 24), (2, 5, 24))),
+    "layer": (lambda x: torch.nn.functional.linear(x.to(I32), WEIGHT.T.to(I32)), ((2, 3, 24),)),
+    "vector": (lambda x: x.to(I32) @ WEIGHT[:, 0].to(I32), ((9, 24),)),
+    "_int_mm": (lambda x: torch._int_mm(x, WEIGHT), ((32, 24),)),
+    "less a number": (lambda x: x.to(I32) @ WEIGHT.to(I32) - 7, ((9, 24),)),
+    "wide weight": (lambda x: x.to(I32) @ WIDE, ((9, 24),)),
+    "wraps": (lambda x: (x.to(I32) * 2**24) @ WIDE, ((9, 24),)),
+}
+
+
+@pytest.mark.parametrize("target", ["edge-tx1", "npu-256", "cpu"])
+@pytest.mark.parametrize("case", PRODUCTS)
+def test_products_of_integers(case: str, target: str) -> None:
+    function, shapes = PRODUCTS[case]
+    args = tuple(_integers(*shape).to(torch.int8) for shape in shapes)
+    model = Model(function).eval()
+    compiled = asic.compile(model, args, target=target)
+    wanted = model(*args)
+    assert wanted.dtype == I32
+    assert torch.equal(compiled(*args), wanted)
+    if target != "cpu":
+        assert not compiled.facts.fallbacks
+        # The array has no factors as wide as these; the vector unit does.
+        wide = case in ("wide weight", "wraps")
+        assert (compiled.report().to_dict()["engines"]["mxu"]["busy"] == 0) == wide
+
+
+@pytest.mark.parametrize("target", ["edge-tx1", "cpu"])
+def test_products_that_need_64_bits_have_them(target: str) -> None:
+    model = Model(lambda x, y: x @ y).eval()
+    args = _integers(3, 8, low=-(2**31), high=2**31), _integers(8, 4, low=-(2**31), high=2**31)
+    compiled = asic.compile(model, args, target=target)
+    assert torch.equal(compiled(*args), model(*args))
