@@ -129,10 +129,9 @@ struct NarrowFactors : OpRewritePattern<linalg::GenericOp> {
                                     op.getLoc());
     if (!factors[0].value || !factors[1].value)
       return failure();
-    rewriter.replaceOp(op,
-                       rebuild(op, {factors[0].value, factors[1].value},
-                               {factors[0].map, factors[1].map, maps[2]},
-                               op.getDpsInits().front(), rewriter));
+    rewriter.replaceOp(op, rebuild(op, {factors[0].value, factors[1].value},
+                                   {factors[0].map, factors[1].map, maps[2]},
+                                   op.getDpsInits().front(), rewriter));
     return success();
   }
 
@@ -171,7 +170,8 @@ struct NarrowFactors : OpRewritePattern<linalg::GenericOp> {
 };
 
 /// Widens behind a reshape that a product reads, so that the product finds it.
-template <typename Reshape> struct WidenLate : OpRewritePattern<Reshape> {
+template <typename Reshape>
+struct WidenLate : OpRewritePattern<Reshape> {
   using OpRewritePattern<Reshape>::OpRewritePattern;
 
   LogicalResult matchAndRewrite(Reshape op,
@@ -186,12 +186,12 @@ template <typename Reshape> struct WidenLate : OpRewritePattern<Reshape> {
     TensorBuilder b(op.getLoc(), rewriter);
     Value narrow =
         b.reshape(widen.getOperand(0), op.getResultType().getShape());
-    rewriter.replaceOp(op, b.elementwise(narrow, b.getI32Type(),
-                                         [](ImplicitLocOpBuilder &b,
-                                            ValueRange args) -> Value {
-                                           return arith::ExtSIOp::create(
-                                               b, b.getI32Type(), args[0]);
-                                         }));
+    rewriter.replaceOp(
+        op, b.elementwise(
+                narrow, b.getI32Type(),
+                [](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
+                  return arith::ExtSIOp::create(b, b.getI32Type(), args[0]);
+                }));
     return success();
   }
 };

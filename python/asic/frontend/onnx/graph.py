@@ -26,6 +26,9 @@ OLDEST_OPSET = 13
 
 _DOMAINS = ("", "ai.onnx")
 
+#: Integers of less than a byte; their values are kept in a byte each.
+_SMALL = (TensorProto.INT4, TensorProto.UINT4)
+
 
 @dataclass
 class OnnxGraph:
@@ -169,13 +172,6 @@ def _check_version(model: ModelProto, path: Path) -> None:
             f"expected operator set {OLDEST_OPSET} or newer in {path}, got {version}; convert it "
             "with onnx.version_converter.convert_version(model, 18)"
         )
-    for node in model.graph.node:
-        local = any(f.domain == node.domain and f.name == node.op_type for f in model.functions)
-        if node.domain not in _DOMAINS and not local:
-            raise error(
-                f"expected operators of ONNX itself, got {node.domain}.{node.op_type} at node "
-                f"'{node.name}'; export the model without extensions"
-            )
 
 
 def _name_nodes(model: ModelProto) -> None:
@@ -186,9 +182,14 @@ def _name_nodes(model: ModelProto) -> None:
 def _take_data(graph: OnnxGraph, path: Path) -> None:
     """Moves the data of the initializers into arrays."""
     for tensor in graph.model.graph.initializer:
-        array = _array(tensor, path)
-        graph.arrays[tensor.name] = array
-        tensor.CopyFrom(_tensor(tensor.name, array, tensor.data_type))
+        array = graph.arrays[tensor.name] = _widened(_array(tensor, path))
+        kind = None if tensor.data_type in _SMALL else tensor.data_type
+        tensor.CopyFrom(_tensor(tensor.name, array, kind))
+
+
+def _widened(array: Array) -> Array:
+    small = {"int4": np.int8, "uint4": np.uint8}
+    return array.astype(small[array.dtype.name]) if array.dtype.name in small else array
 
 
 def _array(tensor: TensorProto, path: Path) -> Array:
@@ -202,8 +203,11 @@ def _array(tensor: TensorProto, path: Path) -> Array:
             shape = tuple(tensor.dims)
             if 0 in shape:
                 return np.zeros(shape, dtype)
+            if tensor.data_type in _SMALL:
+                external_data_helper.load_external_data_for_tensor(tensor, str(path.parent))
+                return np.asarray(numpy_helper.to_array(tensor))
             return np.memmap(file, dtype, "r", info.offset or 0, shape)
-        if tensor.HasField("raw_data"):
+        if tensor.HasField("raw_data") and tensor.data_type not in _SMALL:
             dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type))
             return np.frombuffer(tensor.raw_data, dtype).reshape(tuple(tensor.dims))
         return np.asarray(numpy_helper.to_array(tensor))
@@ -219,7 +223,8 @@ def _tensor(name: str, array: Array, kind: int | None = None) -> TensorProto:
     if kind is None:
         kind = onnx.helper.np_dtype_to_tensor_dtype(array.dtype)
     tensor = TensorProto(name=name, data_type=kind, dims=array.shape)
-    if array.size <= INLINE_LIMIT:
+    # Shapes are computed from vectors of integers, whose data ONNX reads whatever their size.
+    if array.size <= INLINE_LIMIT or (array.ndim < 2 and array.dtype.kind in "iu"):
         tensor.raw_data = np.ascontiguousarray(array).tobytes()
     return tensor
 
@@ -232,7 +237,7 @@ def _lift_constants(graph: OnnxGraph) -> None:
         if node.op_type != "Constant":
             kept.append(node)
         elif value is not None:
-            graph.add(node.output[0], np.asarray(numpy_helper.to_array(value.t)))
+            graph.add(node.output[0], _widened(np.asarray(numpy_helper.to_array(value.t))))
         else:
             graph.add(node.output[0], _scalar(node))
     graph.replace_nodes(kept)

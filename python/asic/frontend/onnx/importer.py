@@ -18,6 +18,7 @@ from asic.frontend.importer import Imported, kept_resources
 from asic.frontend.messages import error
 from asic.frontend.onnx.fold import simplify
 from asic.frontend.onnx.graph import OnnxGraph, dtype_of, read, shape_of
+from asic.frontend.onnx.operators import expand
 from asic.frontend.onnx.rewrite import Rewriter, raise_markers
 from asic.frontend.pipeline import lower_to_linalg, run_passes, walk
 from asic.frontend.skew import ONNX_TO_TORCH, ir, new_context
@@ -26,13 +27,6 @@ from asic.structure import Structure
 from asic.tensors import Array
 
 _CONTROL = ("If", "Loop", "Scan")
-_QUANTIZED = (
-    "ConvInteger",
-    "DynamicQuantizeLinear",
-    "MatMulInteger",
-    "QLinearConv",
-    "QLinearMatMul",
-)
 
 
 def import_onnx(path: Path, args: tuple[Any, ...] | None = None) -> Imported:
@@ -47,6 +41,7 @@ def import_onnx(path: Path, args: tuple[Any, ...] | None = None) -> Imported:
         CompileError: with ``phase="import"``; the message names the node and a remedy.
     """
     graph = read(path, args)
+    expand(graph)
     _check(graph)
     simplify(graph)
     _check_types(graph)
@@ -85,11 +80,6 @@ def _check(graph: OnnxGraph) -> None:
             raise error(
                 f"expected a graph without control flow, got {where}; export the model with the "
                 "branch or the number of steps fixed"
-            )
-        if node.op_type in _QUANTIZED:
-            raise error(
-                "expected a float model, or one that is quantised statically in QDQ form, got "
-                f"{where}; export it with QuantizeLinear and DequantizeLinear"
             )
     for info in (*graph.inputs(), *graph.model.graph.output):
         if dtype_of(info) in ("float64", "complex64", "complex128"):

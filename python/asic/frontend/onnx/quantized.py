@@ -101,10 +101,18 @@ class _Signer:
     def _dequantize(self, node: NodeProto) -> Array | None:
         name = node.input[0]
         kind, source = self.types.get(name), self.graph.arrays.get(name)
-        if kind == TensorProto.INT32 and source is not None:
-            scale, zero = self._parameters(node, kind)
-            return _dequantized(node, source, scale, zero)
+        block = next((int(a.i) for a in node.attribute if a.name == "block_size"), 0)
+        if source is not None and (kind == TensorProto.INT32 or block):
+            scale, zero = self._parameters(node, kind, block)
+            return _dequantized(node, source, scale, zero, block)
         scale, zero = self._parameters(node, kind)
+        if source is not None:
+            # Weights without a zero point need no correction of sums.
+            centred = source.astype(np.int16) - _along(node, zero, source.ndim)
+            if not centred.size or (centred.min() >= -128 and centred.max() <= 127):
+                node.input[0] = self.graph.add(f"{name}.centred", centred.astype(np.int8))
+                self._set(node, scale, np.zeros_like(zero, np.int8))
+                return None
         if zero.dtype == np.uint8:
             node.input[0] = self._shifted_input(node, name)
             zero = _shift(zero)
@@ -153,13 +161,13 @@ class _Signer:
             return self.graph.add(f"{name}.int8", _shift(self.graph.arrays[name]))
         raise _error(node, "codes that the graph makes", "begin the model with QuantizeLinear")
 
-    def _parameters(self, node: NodeProto, kind: int | None) -> tuple[Array, Array]:
+    def _parameters(self, node: NodeProto, kind: int | None, block: int = 0) -> tuple[Array, Array]:
         """Scale and zero point; a zero point that is left out is 0 of the element type `kind`."""
         scale = _parameter(self.graph, node, 1)
         assert scale is not None
         if scale.dtype != np.float32:
             raise _error(node, "a scale of float32", "export the model in float32")
-        if any(a.name == "block_size" and a.i for a in node.attribute):
+        if not block and any(a.name == "block_size" and a.i for a in node.attribute):
             raise _error(
                 node, "one scale per tensor or channel, not per block", "quantise by channel"
             )
@@ -215,9 +223,15 @@ def _along(node: NodeProto, values: Array, rank: int) -> Array:
     return values.reshape(shape)
 
 
-def _dequantized(node: NodeProto, codes: Array, scale: Array, zero: Array) -> Array:
-    shifted = codes.astype(np.int64) - _along(node, zero, codes.ndim).astype(np.int64)
-    result: Array = shifted.astype(np.float32) * _along(node, scale, codes.ndim)
+def _dequantized(node: NodeProto, codes: Array, scale: Array, zero: Array, block: int) -> Array:
+    if block:  # One scale for so many neighbours along the axis.
+        axis = axis_of(node, codes.ndim)
+        places = np.arange(codes.shape[axis]) // block
+        scale, zero = (np.take(values, places, axis) for values in (scale, zero))
+    else:
+        scale, zero = (_along(node, values, codes.ndim) for values in (scale, zero))
+    shifted = codes.astype(np.int32) - zero.astype(np.int32)
+    result: Array = shifted.astype(np.float32) * scale
     return result
 
 

@@ -17,6 +17,13 @@ from asic.frontend.skew import ir
 _INT = "!torch.int"
 _OPSET = "torch.onnx_meta.opset_version"
 
+_MOVES = (
+    "torch.aten.permute",
+    "torch.aten.t",
+    "torch.aten.to.dtype",
+    "torch.aten.transpose.int",
+)
+
 #: torch-mlir's names of the modes that repeat every pixel when the factor is whole.
 _NEAREST = frozenset(
     {
@@ -243,10 +250,10 @@ def _shape(value: Any) -> list[int] | None:
 
 
 def _is_constant(value: Any) -> bool:
-    """A literal, or one that is transposed."""
+    """A literal, or one that is transposed or cast."""
     owner = value.owner
     name = getattr(owner, "name", "")
-    if name in ("torch.aten.transpose.int", "torch.aten.permute", "torch.aten.t"):
+    if name in _MOVES:
         return _is_constant(owner.operands[0])
     return bool(name == "torch.vtensor.literal")
 
