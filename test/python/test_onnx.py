@@ -343,9 +343,22 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     refuse("expected an ONNX file, got other bytes", tmp_path / "m.onnx")
 
 
-def test_operator_sets(tmp_path: Path) -> None:
-    node = helper.make_node("Relu", ["x"], ["y"])
-    refuse("operator set 13 or newer in .*, got 11; convert it with", one_node(tmp_path, node, 11))
+def test_older_operator_sets_are_updated(tmp_path: Path) -> None:
+    """Softmax was along all dimensions from `axis` on, Squeeze had its axes as an attribute."""
+    nodes = [
+        helper.make_node("Softmax", ["x"], ["s"], axis=1),
+        helper.make_node("Unsqueeze", ["s"], ["u"], axes=[0]),
+        helper.make_node("Squeeze", ["u"], ["y"], axes=[0]),
+    ]
+    path = write(tmp_path / "m.onnx", nodes, {"x": [2, 3, 4]}, "y", {}, 9)
+    x = f32(2, 3, 4)
+    want = np.exp(x) / np.exp(x).sum((1, 2), keepdims=True)
+    np.testing.assert_allclose(asic.compile(path, target="cpu")(x), want, 1e-5)
+
+
+def test_operator_sets_that_cannot_be_updated(tmp_path: Path) -> None:
+    node = helper.make_node("Crop", ["x"], ["y"], border=[0, 0, 0, 0])
+    refuse("operator set 13 or newer in .*, got 1; export", one_node(tmp_path, node, 1))
 
 
 def test_foreign_operator(tmp_path: Path) -> None:

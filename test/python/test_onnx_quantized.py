@@ -204,11 +204,6 @@ def _ends_in_codes(g: Graph) -> str:
     return g.quantize("x", 0.1, 0)[0]
 
 
-def _dynamic(g: Graph) -> str:
-    g.nodes.append(helper.make_node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"], "dynamic"))
-    return "s"
-
-
 @pytest.mark.parametrize(
     ("build", "kind", "message"),
     [
@@ -231,11 +226,6 @@ def _dynamic(g: Graph) -> str:
             _ends_in_codes,
             TensorProto.UINT8,
             "expected outputs of floats, got codes of uint8 for 'y'",
-        ),
-        (
-            _dynamic,
-            TensorProto.FLOAT,
-            "quantised statically in QDQ form, got DynamicQuantizeLinear at node 'dynamic'",
         ),
     ],
 )

@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 import onnx
 import onnx.inliner
+import onnx.version_converter
 from onnx import ModelProto, NodeProto, TensorProto, external_data_helper, numpy_helper
 
 from asic.frontend.messages import error
 from asic.frontend.weights import INLINE_LIMIT
 from asic.tensors import Array, numpy_dtype, to_array
 
-#: Operator sets that are understood.
+#: The operator set that older models are brought to.
 OLDEST_OPSET = 13
 
 _DOMAINS = ("", "ai.onnx")
@@ -154,7 +155,7 @@ def read(path: Path, args: tuple[Any, ...] | None) -> OnnxGraph:
             fit `args`.
     """
     model = _load(path)
-    _check_version(model, path)
+    model = _updated(model, path)
     if model.functions:
         model = onnx.inliner.inline_local_functions(model)
     graph = OnnxGraph(model, {}, str(path))
@@ -165,13 +166,19 @@ def read(path: Path, args: tuple[Any, ...] | None) -> OnnxGraph:
     return graph
 
 
-def _check_version(model: ModelProto, path: Path) -> None:
-    version = next((o.version for o in model.opset_import if o.domain in _DOMAINS), 0)
-    if version < OLDEST_OPSET:
+def _updated(model: ModelProto, path: Path) -> ModelProto:
+    """The model in an operator set that is understood."""
+    version = next((o.version for o in model.opset_import if o.domain in _DOMAINS), OLDEST_OPSET)
+    if version >= OLDEST_OPSET:
+        return model
+    try:
+        return onnx.version_converter.convert_version(model, OLDEST_OPSET)
+    except (RuntimeError, onnx.shape_inference.InferenceError) as problem:
         raise error(
-            f"expected operator set {OLDEST_OPSET} or newer in {path}, got {version}; convert it "
-            "with onnx.version_converter.convert_version(model, 18)"
-        )
+            f"expected operator set {OLDEST_OPSET} or newer in {path}, or nodes that "
+            f"onnx.version_converter updates, got {version}; export the model again",
+            str(problem),
+        ) from problem
 
 
 def _name_nodes(model: ModelProto) -> None:
