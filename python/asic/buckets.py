@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from asic.profile import Profile
     from asic.reading import Source
     from asic.report import Report
+    from asic.state import State
     from asic.target import Target
 
 #: Programs that one compilation makes at most.
@@ -125,6 +126,7 @@ class DynamicCompiled(Compiled):
     Attributes:
         dimensions: the dynamic sizes, their names and bounds.
         buckets: the programs of an accelerator, small ones first; empty on this computer.
+        state: of all programs; a value moves when another program than the one before runs.
         waste: what padding has cost in all calls so far.
         inputs, outputs: as of any `Compiled`, at the largest sizes.
     """
@@ -137,6 +139,7 @@ class DynamicCompiled(Compiled):
         hidden: tuple[Hidden, ...],
         buckets: tuple[Bucket, ...],
         structure: Structure,
+        state: State | None = None,
         programs: OnDemand | None = None,
         host: Callable[[], DynamicCompiled] | None = None,
         source: Source | None = None,
@@ -153,6 +156,7 @@ class DynamicCompiled(Compiled):
             host_text="",
             host_constants={},
             facts=buckets[-1].compiled.facts if buckets else Facts(),
+            state=state,
             source=source,
         )
         self.dimensions = dimensions
@@ -161,8 +165,14 @@ class DynamicCompiled(Compiled):
         self.waste = Waste()
         self._programs = programs
         self._host_maker = host
+        #: The program that ran last: what it keeps in its DRAM is the state.
+        self._last: Compiled | None = None
         if buckets:
             self.stages = buckets[-1].compiled.stages
+            kept = [bucket.compiled.kept_on_device for bucket in buckets]
+            self.state.keep_on_device(frozenset.intersection(*kept))
+        for bucket in buckets:
+            bucket.compiled.share_state(self.state)
 
     def run_flat(self, leaves: list[Any]) -> list[Array]:
         """Runs the program that fits; returns results of the true sizes."""
@@ -170,6 +180,9 @@ class DynamicCompiled(Compiled):
         bucket, compiled, hidden = self._choose(sizes)
         padded = self._pad(arrays, sizes, bucket, hidden)
         outputs = compiled.run_flat(list(padded))
+        if self.state and self._last not in (None, compiled):
+            self._last.free_regions()
+        self._last = compiled
         self.waste.add(self.name_of(bucket), *_elements(arrays, padded))
         return self._cut(outputs, sizes)
 
@@ -270,7 +283,9 @@ class DynamicCompiled(Compiled):
     ) -> tuple[Mapping[str, int], Compiled, tuple[Hidden, ...]]:
         """The sizes, the program and the hidden inputs of the smallest bucket that holds `sizes`."""
         if self._programs is not None:
-            return self._programs.choose(sizes)
+            choice = self._programs.choose(sizes)
+            choice[1].share_state(self.state)
+            return choice
         fitting = [
             bucket
             for bucket in self.buckets

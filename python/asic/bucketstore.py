@@ -54,6 +54,8 @@ def read(file: zipfile.ZipFile, load: Callable[[bytes], Compiled]) -> DynamicCom
         dimensions=_dimensions(index["dimensions"]),
         hidden=tuple(Hidden(**entry) for entry in index["hidden"]),
         buckets=buckets,
+        # That of all programs is in the file of each.
+        state=buckets[-1].compiled.state,
         structure=Structure.from_json(index["structure"]),
     )
 

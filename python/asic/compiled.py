@@ -16,7 +16,7 @@ from asic.execution import Call, Executor
 from asic.facts import Facts, Step
 from asic.machine import Machine
 from asic.stages import Stages
-from asic.state import State, border, check_state
+from asic.state import Kept, State, border, check_state
 from asic.structure import Structure
 from asic.tensors import (
     Array,
@@ -71,6 +71,8 @@ class Compiled:
         self.outputs = outputs
         self.facts = facts
         self._state = state or State((), (), {})
+        #: Paths of the buffers in the order of the program's arguments and results.
+        self.state_paths = tuple(self._state)
         self.structure = structure
         self.steps = steps
         self.results = results
@@ -216,31 +218,43 @@ class Compiled:
         """Gives every buffer the value that it had when the model was compiled."""
         self.state.reset()
 
+    @property
+    def kept_on_device(self) -> frozenset[str]:
+        """The buffers that this program leaves on the accelerator."""
+        return self._executor.keeps
+
+    def share_state(self, state: State) -> None:
+        """Calls go on from `state`, which has the same buffers and belongs to several models."""
+        self._state = state
+        self._executor.share(state)
+
+    def free_regions(self) -> None:
+        """Frees the memory of the accelerator's DRAM between calls; the state stays."""
+        self._executor.forget()
+
     def run_flat(self, leaves: list[Any]) -> list[Array]:
         """Runs the model on its flattened inputs; returns its flattened outputs.
 
         The state changes when all of it has run.
         """
         call = self._executor.run(self._bind(leaves))
-        count, arguments = len(self.outputs), len(self.inputs) + len(self.state)
+        count, arguments = len(self.outputs), len(self.inputs) + len(self.state_paths)
         # Where an output is the state as it was, its memory is not the caller's.
         state = range(len(self.inputs), arguments)
         outputs = [
             self._result(call, number, spec, is_shared=number in state)
             for number, spec in zip(self.results, self.outputs, strict=False)
         ]
-        new = {
+        specs = self.state.specs
+        new: dict[str, Array | Kept] = {
             # Memory of the caller, now or before, is not the state's.
             path: self._result(
-                call, number, spec, number < arguments or self.results.count(number) > 1
+                call, number, specs[path], number < arguments or self.results.count(number) > 1
             )
-            for number, (path, spec) in zip(
-                self.results[count:], self.state.specs.items(), strict=True
-            )
-            if path not in self.state.on_device
+            for number, path in zip(self.results[count:], self.state_paths, strict=True)
+            if path not in self._executor.keeps
         }
-        self._executor.commit(call)
-        self.state.replace(new)
+        self.state.replace({**new, **self._executor.commit(call)})
         return outputs
 
     def _result(self, call: Call, number: int, spec: TensorSpec, is_shared: bool) -> Array:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +12,7 @@ from asic import _core
 from asic.errors import ProgramError
 from asic.facts import Step
 from asic.machine import Machine, Timing
-from asic.state import State
+from asic.state import Kept, State
 from asic.tensors import Array, numpy_dtype, raw
 
 
@@ -31,19 +30,6 @@ class Call:
     known: dict[int, Array]
     kept: dict[str, Any] = field(default_factory=dict)
     timings: list[tuple[str, Timing]] = field(default_factory=list)
-
-
-class Regions:
-    """What the programs keep in DRAM between calls."""
-
-    def __init__(self, machines: dict[str, Machine]) -> None:
-        self.machines = machines
-        #: Program → its state regions.
-        self.kept = {name: machine.empty_state() for name, machine in machines.items()}
-
-    def reader(self, function: str, path: str) -> Callable[[], Array]:
-        """Reads the value of a region whenever it is called."""
-        return lambda: self.machines[function].read_state(self.kept[function], path)
 
 
 class Executor:
@@ -68,22 +54,30 @@ class Executor:
     ) -> None:
         self._steps = steps
         self._machines = machines
-        # On its own, so that the state does not hold what holds it.
-        self._regions = Regions(machines)
+        #: Program → its state regions after the last call; empty ones before the first.
+        self._regions: dict[str, Any] = {}
         self._host = host
         self._state = state
         self._before = {arguments + number: path for number, path in enumerate(state)}
-        after = dict(zip(reversed(list(state)), reversed(results), strict=False))
+        #: Path → number of its new value.
+        self._after = dict(zip(reversed(list(state)), reversed(results), strict=False))
         #: Number of a new value in a region → program and path.
         self._made: dict[int, tuple[str, str]] = {}
+        #: The buffers that stay on the accelerator.
+        self.keeps: frozenset[str] = frozenset()
         for step in steps:
             if step.on_host:
                 continue
             for path, (taken, made) in machines[step.function].regions.items():
                 self._made[step.outputs[made]] = (step.function, path)
                 old = self._before.get(step.inputs[taken])
-                if old == path and after[path] == step.outputs[made]:
-                    state.put_on_device(path, self._regions.reader(step.function, path))
+                if old == path and self._after[path] == step.outputs[made]:
+                    self.keeps |= {path}
+        state.keep_on_device(self.keeps)
+
+    def share(self, state: State) -> None:
+        """Calls go on from `state`, which has the same buffers."""
+        self._state = state
 
     def run(self, given: list[Array], *, timed: bool = False) -> Call:
         """Runs all steps; the state stays as it is until `commit`.
@@ -115,20 +109,30 @@ class Executor:
                 call.known[number] = machine.read_state(call.kept[function], path)
         return call.known[number]
 
-    def commit(self, call: Call) -> None:
-        """Makes what the programs have left in their regions the state of the next call."""
-        self._regions.kept.update(call.kept)
+    def commit(self, call: Call) -> dict[str, Kept]:
+        """Keeps what the programs have left in their regions; returns where each buffer is."""
+        self._regions.update(call.kept)
+        places = {path: self._made[self._after[path]] for path in self.keeps}
+        return {
+            path: Kept(self._machines[function], call.kept[function], region)
+            for path, (function, region) in places.items()
+        }
+
+    def forget(self) -> None:
+        """Frees the programs' regions. What the state has of them it still has."""
+        self._regions.clear()
 
     def _run_machine(self, call: Call, step: Step, timed: bool) -> list[Array | None]:
         machine = self._machines[step.function]
-        kept = self._regions.kept[step.function]
+        before = self._regions.get(step.function)
+        kept = machine.empty_state() if before is None else before
         inside = {taken: path for path, (taken, _) in machine.regions.items()}
         arrays = []
         for position, number in enumerate(step.inputs):
             path = inside.get(position)
             if path is None:
                 arrays.append(self.value(call, number))
-            elif self._before.get(number) != path or not self._state.is_on_device(path):
+            elif self._before.get(number) != path or not self._state.is_in(path, before):
                 kept = machine.write_state(kept, path, self.value(call, number))
         ran = machine.run_from(kept, arrays, timed=timed)
         call.kept[step.function] = ran.kept

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from asic.compiled import Compiled
     from asic.tensors import TensorSpec
 
+#: Dtypes and shapes of the inputs of a model of one token.
+_ONE_TOKEN = [("int64", (1, 1)), ("int64", (1,))]
+
 
 def generate(
     decode: Compiled,
@@ -28,7 +31,9 @@ def generate(
 
     Args:
         decode: called with tokens int64 (1, 1) and position int64 (1,), gives logits
-            (1, 1, vocabulary), or (1, vocabulary); keeps keys and values as state.
+            (1, 1, vocabulary), or (1, vocabulary); keeps keys and values as state. One of
+            dynamic shape takes tokens (1, n) and positions (n,) and gives logits (1, n, vocabulary),
+            or those of the last token; it takes the prompt in as few calls as it can.
         prompt: token numbers, at least one; also an array or a tensor, (n,) or (1, n).
         max_new_tokens: how many tokens to add at most.
         prefill: called with tokens int64 (1, n), fills the cache from its beginning; its state
@@ -44,7 +49,7 @@ def generate(
     Raises:
         ProgramError: the prompt is empty or too long, or the models do not fit.
     """
-    _check_inputs(decode)
+    most = _most(decode)
     tokens = _tokens(prompt)
     limit = _length(decode) if length is None else length
     if not tokens:
@@ -58,25 +63,41 @@ def generate(
     done = 0 if prefill is None else _fill(prefill, decode, tokens[:-1])
     made: list[int] = []
     while len(made) < max_new_tokens:
-        token = tokens[done] if done < len(tokens) else made[-1]
-        arrays = [np.array([[token]], np.int64), np.array([done], np.int64)]
-        logits = decode.run_flat(list(arrays))[0]
-        done += 1
+        given = tokens[done : done + most] if done < len(tokens) else made[-1:]
+        places = np.arange(done, done + len(given), dtype=np.int64)
+        logits = decode.run_flat([np.array([given], np.int64), places])[0]
+        done += len(given)
         if done >= len(tokens):
-            made.append(int(logits.astype(np.float32).reshape(-1).argmax()))
+            last = logits.astype(np.float32).reshape(-1, logits.shape[-1])[-1]
+            made.append(int(last.argmax()))
             if made[-1] in stop:
                 break
     return made
 
 
-def _check_inputs(decode: Compiled) -> None:
-    found = [(spec.dtype, tuple(spec.shape)) for spec in decode.inputs]
-    if found != [("int64", (1, 1)), ("int64", (1,))]:
-        listed = ", ".join(f"{spec.name} {spec.dtype}{list(spec.shape)}" for spec in decode.inputs)
-        raise ProgramError(
-            "expected a model of one token, called with tokens int64[1, 1] and position int64[1], "
-            f"got one called with {listed or 'nothing'}; write forward(token, position)"
-        )
+def _most(decode: Compiled) -> int:
+    """How many tokens a call takes; one of dynamic shape takes any number up to it.
+
+    Raises:
+        ProgramError: the inputs are others.
+    """
+    from asic.buckets import DynamicCompiled
+
+    if isinstance(decode, DynamicCompiled):
+        tokens, *others = decode.dimensions.inputs
+        low, high = decode.dimensions.ranges.get(tokens.shape[-1], (0, 0))
+        found = [(tensor.dtype, tensor.shape) for tensor in (tokens, *others)]
+        size = tokens.shape[-1]
+        if low == 1 and found == [("int64", ("1", size)), ("int64", (size,))]:
+            return high
+    elif [(spec.dtype, spec.shape) for spec in decode.inputs] == _ONE_TOKEN:
+        return 1
+    listed = ", ".join(f"{spec.name} {spec.dtype}{list(spec.shape)}" for spec in decode.inputs)
+    raise ProgramError(
+        "expected a model of one token, called with tokens int64[1, 1] and position int64[1], "
+        f"got one called with {listed or 'nothing'}; write forward(token, position), or compile "
+        "forward(tokens, positions) for a Dim of tokens from 1 on"
+    )
 
 
 def _tokens(prompt: Any) -> list[int]:
@@ -115,7 +136,7 @@ def _fill(prefill: Compiled, decode: Compiled, tokens: list[int]) -> int:
     padded = np.array([taken + [0] * (count - len(taken))], np.int64)
     prefill.reset_state()
     prefill.run_flat([padded])
-    decode.state.update({path: prefill.state[its] for path, its in paths.items()})
+    decode.state.take(prefill.state, paths)
     return len(taken)
 
 

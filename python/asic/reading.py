@@ -18,6 +18,7 @@ from asic.structure import Structure
 from asic.tensors import Array, TensorSpec
 
 if TYPE_CHECKING:
+    from asic.state import State
     from asic.target import Target
 
 
@@ -103,6 +104,17 @@ def read_model(
         program=None if imported.without_data else imported.program,
         quantized=_is_quantized(model),
     )
+
+
+def state_of(program: Any) -> State:
+    """The buffers that a functional exported program writes, with the values that it has."""
+    from asic.frontend.state import explicit
+    from asic.state import State
+
+    _, infos = explicit(program, frozenset())
+    specs = _specs(info.tensor for info in infos) or ()
+    values = {info.path: info.initial for info in infos}
+    return State(tuple(values), specs, values)
 
 
 def import_onnx_support() -> Any:

@@ -57,20 +57,16 @@ def compile_dynamic(
     from asic.frontend.importer import is_normalized
     from asic.frontend.padding import insert_masks
     from asic.frontend.state import check_writes, functional
-    from asic.reading import Source
+    from asic.reading import Source, state_of
 
     program, args, kwargs = capture(model, args, kwargs, dynamic_shapes)
     found = dimensions(program, dynamic_shapes)
     if found is None:
         return None
     program = functional(program)
+    # The second trace may have found bounds that are narrower.
+    found = dimensions(program, dynamic_shapes) or found
     check_writes(program, options.source_root)
-    for buffer in program.graph_signature.buffers_to_mutate.values():
-        raise CompileError(
-            f"expected a model that remembers nothing between calls of different sizes, got one "
-            f"that writes to buffer '{buffer}'; give it static shapes, or pass the buffer in and out",
-            phase="import",
-        )
     if options.until not in (None, "program"):
         raise CompileError(
             "expected a whole compilation of dynamic shapes, got until="
@@ -82,6 +78,7 @@ def compile_dynamic(
             program, args, kwargs, declared(program), calibration, target, quantize
         )
         found = _renamed(dimensions(program), found)
+        program = functional(program)
     normalized = is_normalized(program)
     structure = structure_of(program)
 
@@ -101,6 +98,7 @@ def compile_dynamic(
             hidden=(),
             buckets=(),
             structure=structure,
+            state=state_of(program),
             programs=OnDemand(found, make, masked if target is None else None),
             source=Source("", {}, program=program, quantized=_has_codes(program)),
         )
@@ -116,6 +114,7 @@ def compile_dynamic(
         hidden=hidden,
         buckets=buckets,
         structure=structure,
+        state=state_of(program),
         host=host,
         # What `verify` compares with.
         source=Source("", {}, program=program, quantized=_has_codes(program)),

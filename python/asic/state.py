@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +13,32 @@ from asic.errors import CompileError, ProgramError
 from asic.tensors import Array, TensorSpec, check_input, numpy_dtype
 
 if TYPE_CHECKING:
+    from asic.machine import Machine
     from asic.reading import Source
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The value of a buffer where a program left it, in its DRAM.
+
+    It is read when somebody wants it. What the program does later is not seen here.
+
+    Attributes:
+        machine: the program.
+        regions: its state regions after the run.
+        path: of the buffer.
+    """
+
+    machine: Machine
+    regions: Any
+    path: str
+
+    def read(self, spec: TensorSpec) -> Array:
+        """The value as `spec` says, which cannot be written to."""
+        value = self.machine.read_state(self.regions, self.path)
+        value = value.reshape(spec.shape).astype(spec.numpy, copy=False)
+        value.flags.writeable = False
+        return value
 
 
 class State(MutableMapping[str, Array]):
@@ -21,7 +46,8 @@ class State(MutableMapping[str, Array]):
 
     Reading gives an array that cannot be written to; assign a whole one instead. Shape
     and dtype are those of the buffer. The keys are fixed. A value that lies on the
-    accelerator is read when it is asked for; one that is assigned goes there with the next call.
+    accelerator is read when it is asked for; one that is assigned goes there with the next call,
+    and so does one that another program has left on the accelerator.
     """
 
     def __init__(
@@ -32,8 +58,8 @@ class State(MutableMapping[str, Array]):
     ) -> None:
         self._specs = dict(zip(paths, specs, strict=True))
         self._initial = {path: self._checked(path, initial[path]) for path in paths}
-        self._values: dict[str, Array | None] = dict(self._initial)
-        self._readers: dict[str, Callable[[], Array]] = {}
+        self._values: dict[str, Array | Kept] = dict(self._initial)
+        self._on_device: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, specs: dict[str, TensorSpec], source: Source) -> State:
@@ -73,33 +99,40 @@ class State(MutableMapping[str, Array]):
         """Goes back to the values that the module had when it was compiled."""
         self._values = dict(self._initial)
 
-    def put_on_device(self, path: str, read: Callable[[], Array]) -> None:
-        """From the next call on the accelerator keeps this buffer; `read` gives its value."""
-        self._readers[path] = read
+    def keep_on_device(self, paths: Iterable[str]) -> None:
+        """From the next call on the accelerator keeps these buffers."""
+        self._on_device = frozenset(paths)
 
     @property
     def on_device(self) -> tuple[str, ...]:
         """The buffers that the accelerator keeps between calls; the host carries the others."""
-        return tuple(path for path in self._specs if path in self._readers)
+        return tuple(path for path in self._specs if path in self._on_device)
 
-    def is_on_device(self, path: str) -> bool:
-        """True when the accelerator has the value, with no assigned one waiting."""
-        return self._values[path] is None
+    def is_in(self, path: str, regions: Any) -> bool:
+        """True when the value is in these regions of a program, with no assigned one waiting."""
+        value = self._values[path]
+        return isinstance(value, Kept) and value.regions is regions
 
-    def replace(self, arrays: dict[str, Array]) -> None:
-        """Takes the results of a call; they are not copied. What is missing is on the device."""
-        for array in arrays.values():
-            array.flags.writeable = False
-        self._values = {path: arrays.get(path) for path in self._specs}
+    def replace(self, values: Mapping[str, Array | Kept]) -> None:
+        """Takes what a call made of every buffer; arrays are not copied."""
+        for value in values.values():
+            if not isinstance(value, Kept):
+                value.flags.writeable = False
+        self._values = {path: values[path] for path in self._specs}
+
+    def take(self, other: State, paths: Mapping[str, str]) -> None:
+        """Takes values of another state, without moving what an accelerator keeps.
+
+        Args:
+            other: it and its values stay as they are.
+            paths: path here → path there, of the same shape and dtype.
+        """
+        self._values.update({path: other._values[its] for path, its in paths.items()})
 
     def __getitem__(self, path: str) -> Array:
         self._expect(path)
         value = self._values[path]
-        if value is None:
-            spec = self._specs[path]
-            value = self._readers[path]().reshape(spec.shape).astype(spec.numpy, copy=False)
-            value.flags.writeable = False
-        return value
+        return value.read(self._specs[path]) if isinstance(value, Kept) else value
 
     def __setitem__(self, path: str, value: Any) -> None:
         self._expect(path)

@@ -111,7 +111,9 @@ def _manifest(compiled: Compiled) -> dict[str, Any]:
         "target": None if compiled.target is None else compiled.target.canonical_json,
         "inputs": [dataclasses.asdict(spec) for spec in compiled.inputs],
         "outputs": [dataclasses.asdict(spec) for spec in compiled.outputs],
-        "state": {path: dataclasses.asdict(spec) for path, spec in compiled.state.specs.items()},
+        "state": {
+            path: dataclasses.asdict(compiled.state.specs[path]) for path in compiled.state_paths
+        },
         "structure": compiled.structure.to_json(),
         "steps": [dataclasses.asdict(step) for step in compiled.steps],
         "results": list(compiled.results),

@@ -315,23 +315,6 @@ def test_a_number_has_no_dimension(target: str) -> None:
         torch.testing.assert_close(got, want, rtol=0.02, atol=0.02)
 
 
-class Counter(nn.Module):
-    """Counts its calls."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.register_buffer("count", torch.zeros(1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.count += 1
-        return x * self.count
-
-
-def test_state_of_many_sizes_is_refused() -> None:
-    with pytest.raises(asic.CompileError, match="writes to buffer 'count'"):
-        asic.compile(Counter(), (torch.randn(2, 4),), dynamic_shapes=({0: BATCH},))
-
-
 def test_operators_in_place_are_no_state() -> None:
     model = nn.Sequential(nn.Linear(4, 4), nn.ReLU(inplace=True), nn.Linear(4, 4)).eval()
     compiled = asic.compile(

@@ -99,6 +99,7 @@ def _wild(x: Tensor) -> Tensor:
 FLOATS: dict[str, Callable[[Any, Tensor], Any]] = {
     "elementwise": lambda m, x: F.gelu(_wild(x)) * 2 + x,
     "linear": lambda m, x: m.linear(m.plain(_wild(x))),
+    "the last places": lambda m, x: (x[:, -3:], _wild(x)[:, x.shape[1] - 2 :], x[:, -2:].sum(1)),
     "sums": lambda m, x: (_wild(x).sum(1), _wild(x).sum(0), _wild(x).sum(), x.sum((0, 2))),
     "means": lambda m, x: (_wild(x).mean(1), _wild(x).mean((0, 1)), x.mean(), x.mean(1, True)),
     "variances": lambda m, x: (
@@ -391,7 +392,7 @@ REFUSED: dict[str, Callable[[Any, Tensor], Any]] = {
     "softmax": lambda m, x: x.reshape(-1, 6).softmax(0).view(x.shape),
     "group_norm": lambda m, x: m.group(x.transpose(1, 2)),
     "pad": lambda m, x: F.pad(x.transpose(1, 2), (1, 1), mode="replicate"),
-    "slice": lambda m, x: x[:, -3:],
+    "slice": lambda m, x: x[:, -4:-1],
     "constant_pad_nd": lambda m, x: F.pad(x, (0, 0, 16 - x.shape[1], 0)),
     "tril": lambda m, x: (x @ x.transpose(1, 2)).tril(x.shape[1] - 3),
     "batch_norm": lambda m, x: F.batch_norm(x.transpose(1, 2), None, None, training=True),

@@ -21,6 +21,7 @@ from asic.frontend.borders import (
 from asic.frontend.fold import drop_assertions
 from asic.frontend.messages import error
 from asic.frontend.padding.masker import expression
+from asic.frontend.state import separate_updates
 from asic.sizes import Dimensions, DynamicTensor
 from asic.structure import Structure
 
@@ -132,6 +133,7 @@ def flat_module(program: ExportedProgram) -> GraphModule:
     """The program as a module from a flat tuple of tensors to another, for any size."""
     module = program.module()
     assert isinstance(module, GraphModule)
+    separate_updates(module)
     drop_assertions(module)
     for node in list(module.graph.nodes):
         if node.op == "call_module" and node.name.startswith("_guards"):

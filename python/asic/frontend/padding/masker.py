@@ -49,7 +49,7 @@ class Padded:
 
 def expression(size: Any) -> sympy.Expr:
     """The size as an expression over symbols."""
-    if isinstance(size, torch.SymInt):
+    if isinstance(size, (torch.SymInt, torch.SymFloat)):
         return size.node.expr
     if isinstance(size, sympy.Expr):
         return size
@@ -140,6 +140,11 @@ class Masker:
             if key in before.meta:
                 made.meta[key] = before.meta[key]
         return made
+
+    def count(self, before: Node, size: sympy.Expr, dtype: torch.dtype = torch.int64) -> Node:
+        """The size of a call as a tensor of no dimension."""
+        number = self.input(Hidden("size", str(size)))
+        return self.call(before, aten._to_copy.default, number, dtype=dtype)
 
     def condition(self, before: Node, hidden: Hidden, dim: int, rank: int) -> Node:
         """A hidden vector as truth values that broadcast along `dim` of `rank`."""

@@ -28,7 +28,14 @@ from asic.frontend.padding.layers import (
     per_sample,
     recurrence,
 )
-from asic.frontend.padding.masker import Fill, Masker, is_size, is_tensor, shape_of
+from asic.frontend.padding.masker import (
+    Fill,
+    Masker,
+    expression,
+    is_size,
+    is_tensor,
+    shape_of,
+)
 from asic.frontend.padding.reductions import (
     average_all,
     mean,
@@ -37,7 +44,8 @@ from asic.frontend.padding.reductions import (
     softmax,
     variance,
 )
-from asic.frontend.padding.support import APART, highest, lowest, source_of
+from asic.frontend.padding.support import APART, highest, lowest, replace, source_of
+from asic.frontend.padding.updates import add_rows, copy_rows, put, scatter, scatter_slice
 from asic.frontend.padding.views import (
     concatenate,
     expand,
@@ -100,10 +108,7 @@ def apply(masker: Masker, node: Node) -> None:
 def pointwise(masker: Masker, node: Node) -> None:
     """Elements meet elements of the same place; sizes as operands become the call's."""
     for size in [n for n in node.all_input_nodes if is_size(n)]:
-        if node.target._overloadname != "Tensor" or not node.meta["val"].dtype.is_floating_point:  # type: ignore[union-attr]
-            raise masker.refuse(node, "of a size and integers", "convert to float first")
-        expr = size.meta["val"].node.expr
-        node.replace_input_with(size, masker.input(Hidden("size", str(expr))))
+        node.replace_input_with(size, _number(masker, node, size))
     operands = node.all_input_nodes
     rank = node.meta["val"].dim()
     keeps_zero = _keeps_zero(node)
@@ -121,6 +126,23 @@ def pointwise(masker: Masker, node: Node) -> None:
         return Fill.FINITE if worst <= Fill.FINITE and keeps_finite else Fill.ANY
 
     masker.set(node, level)
+
+
+def _number(masker: Masker, node: Node, size: Node) -> Node:
+    """A size as the operand of an elementwise call: a float, or an integer among integers."""
+    tensors = [n for n in node.all_input_nodes if is_tensor(n)]
+    if node.target._overloadname != "Tensor":  # type: ignore[union-attr]
+        packet = node.target.overloadpacket  # type: ignore[union-attr]
+        if node.target._overloadname != "Scalar" or "Tensor" not in packet.overloads():  # type: ignore[union-attr]
+            raise masker.refuse(node, f"with {size.meta['val']} as a number", APART)
+        node.target = packet.Tensor
+    if any(n.meta["val"].dtype.is_floating_point for n in tensors) or not isinstance(
+        size.meta["val"], torch.SymInt
+    ):
+        return masker.input(Hidden("size", str(expression(size.meta["val"]))))
+    dtype = node.meta["val"].dtype
+    whole = torch.int64 if dtype == torch.bool or dtype.is_floating_point else dtype
+    return masker.count(node, expression(size.meta["val"]), whole)
 
 
 def _keeps_zero(node: Node) -> bool:
@@ -175,6 +197,12 @@ def create(masker: Masker, node: Node) -> None:
     masker.set(node, Fill.ZERO if is_zero else Fill.ANY if is_empty else Fill.FINITE)
 
 
+def scalar(masker: Masker, node: Node) -> None:
+    """A size as a tensor of no dimension."""
+    (size,) = (n for n in node.all_input_nodes if is_size(n))
+    replace(masker, node, masker.count(node, expression(size.meta["val"]), node.meta["val"].dtype))
+
+
 def count_up(masker: Masker, node: Node) -> None:
     """`arange` from a constant upwards."""
     names = {a.name for a in node.target._schema.arguments}  # type: ignore[union-attr]
@@ -204,6 +232,7 @@ def _table() -> dict[str, Rule]:
     add(split, "split split_with_sizes chunk unbind")
     add(create, "full zeros ones empty new_zeros new_ones new_full new_empty")
     add(create, "zeros_like ones_like full_like empty_like")
+    add(scalar, "scalar_tensor")
     add(count_up, "arange")
     add(reduction(0), "sum any linalg_vector_norm")
     add(reduction(1), "prod all")
@@ -228,10 +257,15 @@ def _table() -> dict[str, Rule]:
     add(average_pool, "avg_pool1d avg_pool2d avg_pool3d")
     add(pad, "pad constant_pad_nd")
     add(look_up, "embedding gather index_select index")
+    add(copy_rows, "index_copy index_fill")
+    add(add_rows, "index_add")
+    add(put, "index_put")
+    add(scatter, "scatter scatter_add scatter_reduce")
+    add(scatter_slice, "slice_scatter")
     add(recurrence, "lstm gru rnn_tanh rnn_relu")
     add(along_static(), "sort topk glu")
     add(along_static("dims"), "flip roll")
-    add(pointwise, "clone contiguous to _to_copy dropout alias detach where type_as")
+    add(pointwise, "clone contiguous copy fill to _to_copy dropout alias detach where type_as")
     # Elementwise operators that PyTorch does not tag so.
     add(pointwise, "hardswish log_sigmoid floor_divide fix special_expit")
     add(pointwise, "absolute negative multiply subtract divide greater greater_equal")
@@ -246,4 +280,15 @@ def _table() -> dict[str, Rule]:
 
 _RULES = _table()
 #: What has a meaning for sizes that depend on the call; anything else would take the bucket's.
-_TAKE_SIZES = (pointwise, create, count_up, reshape, expand, select, slice_, pad)
+_TAKE_SIZES = (
+    pointwise,
+    create,
+    scalar,
+    count_up,
+    reshape,
+    expand,
+    select,
+    slice_,
+    scatter_slice,
+    pad,
+)

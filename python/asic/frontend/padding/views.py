@@ -3,18 +3,22 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import sympy
 import torch
 from torch.fx import Node
 
-from asic.frontend.padding.masker import Fill, Masker, is_size, is_tensor, shape_of
-from asic.frontend.padding.support import source_of
+from asic.frontend.composites import packet_name
+from asic.frontend.padding.masker import Fill, Masker, expression, is_size, is_tensor, shape_of
+from asic.frontend.padding.support import replace, source_of
+from asic.frontend.padding.updates import old_behind
 from asic.frontend.schema import argument
 from asic.sizes import Hidden
 
 aten = torch.ops.aten
+_JOINS = ("aten.cat", "aten.concat")
 #: The remedy where dynamic dimensions meet others in a view.
 _UNMERGED = "keep dynamic dimensions apart from the others, or make one of them static"
 
@@ -134,22 +138,89 @@ def select(masker: Masker, node: Node) -> None:
 
 
 def slice_(masker: Masker, node: Node) -> None:
-    """A range that begins at a constant from the front."""
+    """A range that begins at a constant from the front, or as many places as there always are
+    at the end."""
     source = source_of(node)
     dim = argument(node, "dim") % source.meta["val"].dim()
     start = argument(node, "start") or 0
-    same = _equal(shape_of(source)[dim], shape_of(node)[dim])
-    if dim in masker.padded(source) and not same and (is_size(start) or start < 0):
-        raise masker.refuse(node, "from the end", "slice from the front, or select one place")
-    if dim not in masker.padded(source) and is_size(start):
-        raise masker.refuse(node, "from a size", "slice from the front")
+    size = shape_of(node)[dim]
+    same = _equal(shape_of(source)[dim], size)
+    is_behind = is_size(start) or start < 0
+    if dim in masker.padded(source) and not same and is_behind:
+        if not size.is_Integer or not _reaches_end(node, shape_of(source)[dim]):
+            raise masker.refuse(node, "from the end", "slice from the front, or select one place")
+        _last(masker, node, source, dim, int(size))
+        return
+    if dim not in masker.padded(source) and is_size(start) and not _is_apart(node):
+        raise masker.refuse(
+            node,
+            "from a size",
+            "slice from the front; for a window of what came last take the end of old and new "
+            "places together, torch.cat([old, new], dim)[-length:]",
+        )
     masker.set(node, lambda d: _expanded(masker, source, d) if d != dim or same else Fill.ANY)
 
 
+def _reaches_end(node: Node, size: Any) -> bool:
+    """Whether a slice ends with its tensor, without steps."""
+    end = argument(node, "end")
+    if is_size(end):
+        is_last = _equal(expression(end.meta["val"]), size)
+    else:
+        is_last = end is None or end == sys.maxsize
+    return is_last and argument(node, "step") in (None, 1)
+
+
+def _last(masker: Masker, node: Node, source: Node, dim: int, count: int) -> None:
+    """The last `count` places; the runtime says where the end is."""
+    back = masker.call(node, aten.arange.start, -count, 0)
+    total = masker.count(node, shape_of(source)[dim])
+    places = masker.call(node, aten.add.Tensor, back, total)
+    replace(masker, node, masker.call(node, aten.index_select.default, source, dim, places))
+
+
+def _is_apart(node: Node) -> bool:
+    """Whether a slice from a size on is only written to, or only stands behind as many places of
+    another tensor."""
+
+    def fits(user: Node) -> bool:
+        if packet_name(user.target) == "aten.copy":
+            return user.args[0] is node and user.args[1] is not node
+        return packet_name(user.target) in _JOINS and _continued(user) is node
+
+    return bool(node.users) and all(map(fits, node.users))
+
+
+def _continued(node: Node) -> Node | None:
+    """The second of two tensors that are joined, if it is what is left of a static tensor behind
+    as many places as the first has: ``cat([x, y[x.shape[0]:]])``."""
+    tensors = argument(node, "tensors")
+    dim = argument(node, "dim") % node.meta["val"].dim()
+    if len(tensors) != 2 or packet_name(tensors[1].target) != "aten.slice":
+        return None
+    first, rest = tensors
+    start, whole = argument(rest, "start"), shape_of(source_of(rest))[dim]
+    fits = (
+        argument(rest, "dim") % rest.meta["val"].dim() == dim
+        and is_size(start)
+        and _equal(expression(start.meta["val"]), shape_of(first)[dim])
+        and _reaches_end(rest, whole)
+        and not whole.free_symbols
+    )
+    return rest if fits else None
+
+
 def concatenate(masker: Masker, node: Node) -> None:
-    """Nothing may stand behind padding."""
+    """Nothing may stand behind padding, but what the padding takes the place of."""
     tensors = [t for t in argument(node, "tensors") if is_tensor(t)]
     dim = argument(node, "dim") % node.meta["val"].dim()
+    if (rest := _continued(node)) is not None and dim in masker.padded(tensors[0]):
+        first, old = tensors[0], source_of(rest)
+        end = masker.call(node, aten.sym_size.int, first, dim)
+        joined = old_behind(masker, node, first, dim, old, (dim, 0, end))
+        node.update_arg(0, [joined, rest])
+        masker.set(node, lambda d: max(_expanded(masker, t, d) for t in tensors))
+        return
     for tensor in tensors[:-1]:
         if dim in masker.padded(tensor):
             raise masker.refuse(
