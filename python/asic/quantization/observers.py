@@ -38,15 +38,14 @@ def symmetric(bound: Tensor) -> Tensor:
     return torch.clamp(scale, min=torch.finfo(torch.float32).tiny)
 
 
-def _finite(values: Tensor) -> Tensor:
-    """The values, checked: calibration on NaN or Inf has no meaning."""
+def _check_finite(values: Tensor) -> None:
+    """Calibration on NaN or Inf has no meaning."""
     if not bool(torch.isfinite(values).all()):
         raise CompileError(
             "expected finite activations during calibration, got NaN or Inf; check the "
             "calibration data and the model's own outputs on it",
             phase="quantize",
         )
-    return values
 
 
 class ActivationObserver(ObserverBase):  # type: ignore[misc]
@@ -64,11 +63,13 @@ class ActivationObserver(ObserverBase):  # type: ignore[misc]
         self._qparams: tuple[Tensor, Tensor] | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        values = _finite(x.detach()).float()
+        values = x.detach().float()
         self._qparams = None
         if values.numel():
-            self.low = torch.minimum(self.low, values.min())
-            self.high = torch.maximum(self.high, values.max())
+            low, high = torch.aminmax(values)  # NaN where there is one.
+            _check_finite(torch.stack((low, high)))
+            self.low = torch.minimum(self.low, low)
+            self.high = torch.maximum(self.high, high)
             self.sample(values)
         return x
 
@@ -113,8 +114,11 @@ class SamplingObserver(ActivationObserver):
 
     def sample(self, values: Tensor) -> None:
         flat = values.reshape(-1)
-        keys = torch.cat([self.keys, torch.rand(flat.numel(), generator=self._generator)])
-        flat = torch.cat([self.values, flat])
+        keys = torch.rand(flat.numel(), generator=self._generator)
+        if self.keys.numel() == self.samples:  # Most keys are below all that are kept.
+            (greater,) = torch.nonzero(keys > self.keys.min(), as_tuple=True)
+            keys, flat = keys[greater], flat[greater]
+        keys, flat = torch.cat([self.keys, keys]), torch.cat([self.values, flat])
         if keys.numel() > self.samples:
             keys, kept = torch.topk(keys, self.samples, sorted=False)
             flat = flat[kept]
@@ -205,7 +209,8 @@ class WeightObserver(ObserverBase):  # type: ignore[misc]
 
     def forward(self, x: Tensor) -> Tensor:
         if self.scale is None:
-            values = _finite(x.detach()).float()
+            values = x.detach().float()
+            _check_finite(values)
             if self.qscheme == torch.per_channel_symmetric:
                 rows = values.movedim(self.ch_axis, 0).flatten(1)
             else:
