@@ -259,6 +259,17 @@ def VerifyPartitionPass : Pass<"asic-verify-partition", "ModuleOp"> {
   }];
 }
 
+def PackConstantsPass : Pass<"asic-pack-constants", "func::FuncOp"> {
+  let summary = "mark constants that dram holds two elements to a byte";
+  let description = [{
+    A constant of an accelerator function whose i8 elements all lie in [-8, 7] (or [0, 15]) gets `asic.packed = i4`
+    (`ui4`) when the target's copies widen that type (`engines.dma.unpack`) and all its readers load
+    tiles of it. Nothing else changes: the value keeps a byte per element in the IR, tiles in
+    sram have i8 elements, results are the same bits. Here, so that the network's work, the plan and the
+    buffers count the same bytes. Bytes are packed when the program is emitted.
+  }];
+}
+
 def IsolateAcceleratorPass : Pass<"asic-isolate-accelerator", "ModuleOp"> {
   let summary = "keep only the accelerator's functions";
   let description = [{

@@ -35,6 +35,10 @@ void buildPartition(OpPassManager &pm, const PipelineOptions &options) {
   partition.hostOnly = options.hostOnly;
   partition.fallbackIsError = options.fallbackIsError;
   pm.addPass(createPartitionPass(partition));
+  // Behind the border, where it is known who reads a constant, and before the
+  // network's work is measured.
+  if (!options.hostOnly)
+    pm.addNestedPass<func::FuncOp>(createPackConstantsPass());
 }
 
 const Phase phases[] = {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "passes/Work.h"
 
+#include "passes/Support/PackedConstants.h"
 #include "passes/Support/Target.h"
 #include "passes/partition/Legality.h"
 #include "passes/partition/Partition.h"
@@ -54,7 +55,7 @@ uint64_t countMacs(func::FuncOp func) {
 NetworkWork measureWork(ModuleOp module, const TargetModel &target) {
   NetworkWork work;
   std::map<const TargetModel::MxuMode *, uint64_t> macs;
-  DenseSet<Attribute> constants;
+  DenseSet<std::pair<Attribute, Type>> constants;
   for (auto func : module.getOps<func::FuncOp>()) {
     auto region = func->getAttrOfType<StringAttr>(kRegionAttrName);
     if (region && region == kHostRegion)
@@ -69,8 +70,13 @@ NetworkWork measureWork(ModuleOp module, const TargetModel &target) {
     func.walk([&](Operation *op) {
       if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
         auto splat = dyn_cast<SplatElementsAttr>(constant.getValue());
-        if (!splat && constants.insert(constant.getValue()).second)
-          work.weightsBytes += tensorBytes(constant.getType());
+        Type packed = getPackedType(constant);
+        if (!splat && constants.insert({constant.getValue(), packed}).second)
+          work.weightsBytes +=
+              packed
+                  ? packedBytes(
+                        cast<ShapedType>(constant.getType()).getNumElements())
+                  : tensorBytes(constant.getType());
       } else if (auto generic = dyn_cast<linalg::GenericOp>(op)) {
         if (isContraction(generic))
           macs[modeOf(generic, target)] += pointsOf(generic);

@@ -19,7 +19,7 @@ struct NetworkWork {
   uint64_t macs = 0;
   /// The same of the host's.
   uint64_t hostMacs = 0;
-  /// Bytes of distinct constant tensors.
+  /// Bytes of distinct constant tensors, as dram holds them.
   uint64_t weightsBytes = 0;
   /// Bytes of the regions' inputs and outputs.
   uint64_t ioBytes = 0;

@@ -33,6 +33,10 @@ inline constexpr llvm::StringLiteral kTargetAttrName = "asic.target";
 /// Memory space of a memref type; a memref without one is in dram.
 Space getSpace(MemRefType type);
 
+/// True for a memref whose elements (i4, ui4) lie two to a byte: element 2j of
+/// the row-major order is the low half of byte j.
+bool isPacked(MemRefType type);
+
 /// The `#asic.target` of the module around `op`, null when there is none.
 TargetAttr getTarget(Operation *op);
 

@@ -112,7 +112,7 @@ def Asic_ConstantOp : Asic_Op<"constant", [
   let summary = "constant data in DRAM";
   let description = [{
     A buffer in `dram` that holds `value` when the program starts. `address` is set by the
-    schedule phase.
+    schedule phase. A buffer of i4 or ui4 holds a value of i8 elements two to a byte.
   }];
   let arguments = (ins ElementsAttr:$value, OptionalAttr<I64Attr>:$address);
   let results = (outs AnyStaticShapeMemRef:$result);
@@ -148,6 +148,9 @@ def Asic_CopyOp : Asic_TileOp<"copy",
     With `at %index dim d` the source goes to elements `index`, `index + 1`, … of dimension d of the
     target, which may have more of them than the source; nothing is copied when they do not
     exist. `index` is an element in `sram`. For order and lifetimes the whole target is written.
+
+    A source of i4 or ui4, whose elements lie two to a byte, is widened to a target of i8. Both sides are
+    contiguous then, and the source starts at a whole byte.
   }];
   let assemblyFormat = [{
     $source `,` $target (`at` $index^ `dim` $dim)? attr-dict

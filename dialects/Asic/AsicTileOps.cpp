@@ -123,8 +123,9 @@ static std::optional<int64_t> upperBound(AffineExpr expr,
 LogicalResult ConstantOp::verify() {
   auto value = getValue().getShapedType();
   MemRefType type = typeOf(getResult());
-  if (value.getShape() != type.getShape() ||
-      value.getElementType() != type.getElementType())
+  Type stored = isPacked(type) ? IntegerType::get(getContext(), 8)
+                               : type.getElementType();
+  if (value.getShape() != type.getShape() || value.getElementType() != stored)
     return emitOpError("expected a memref of the value's shape and element "
                        "type, got ")
            << type << " for " << value;
@@ -157,6 +158,41 @@ LogicalResult UpdateSliceOp::verify() {
          << getDim() << " of " << dest << ", got " << source;
 }
 
+bool mlir::asic::isPacked(MemRefType type) {
+  auto integer = dyn_cast<IntegerType>(type.getElementType());
+  return integer && integer.getWidth() == 4;
+}
+
+/// True when the elements of `type` follow one another from an even one on.
+static bool isRunOfWholeBytes(MemRefType type) {
+  int64_t offset, expected = 1;
+  SmallVector<int64_t> strides;
+  if (failed(type.getStridesAndOffset(strides, offset)) || offset % 2 != 0)
+    return false;
+  for (auto [size, stride] :
+       llvm::reverse(llvm::zip_equal(type.getShape(), strides))) {
+    if (size != 1 && stride != expected)
+      return false;
+    expected *= size;
+  }
+  return true;
+}
+
+/// What a copy that widens its source needs beside equal shapes.
+static LogicalResult verifyWidening(CopyOp op) {
+  MemRefType source = typeOf(op.getSource()), target = typeOf(op.getTarget());
+  if (op.getIndex() || !target.getElementType().isSignlessInteger(8))
+    return op.emitOpError("expected packed elements to be widened to i8 "
+                          "without an index, got ")
+           << source << " and " << target;
+  for (MemRefType side : {source, target})
+    if (!isRunOfWholeBytes(side))
+      return op.emitOpError("expected packed elements and their target to be "
+                            "contiguous from a whole byte on, got ")
+             << side;
+  return success();
+}
+
 LogicalResult CopyOp::verify() {
   MemRefType source = typeOf(getSource()), target = typeOf(getTarget());
   if (getIndex() && !getDim())
@@ -164,9 +200,12 @@ LogicalResult CopyOp::verify() {
   bool fits = getIndex()
                   ? fitsAlong(source.getShape(), target.getShape(), *getDim())
                   : source.getShape() == target.getShape();
-  if (!fits || source.getElementType() != target.getElementType())
+  bool widens = isPacked(source);
+  if (!fits || (!widens && source.getElementType() != target.getElementType()))
     return emitOpError("expected equal shapes and element types, got ")
            << source << " and " << target;
+  if (widens && failed(verifyWidening(*this)))
+    return failure();
   if (getIndex() &&
       failed(expectSpace(*this, getIndex(), "the index", {Space::sram})))
     return failure();

@@ -146,5 +146,7 @@ LogicalResult ConstantOp::verify() {
   Type type = getValue().getShapedType().getElementType();
   if (!getElementType(type))
     return emitOpError("expected an element type of the machine, got ") << type;
+  if (getPacked() && !type.isInteger(8))
+    return emitOpError("expected 8-bit elements to pack, got ") << type;
   return success();
 }

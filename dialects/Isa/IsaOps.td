@@ -78,8 +78,12 @@ def Isa_IoOp : Isa_Op<"io", [HasParent<"ProgramOp">]> {
 
 def Isa_ConstantOp : Isa_Op<"constant", [HasParent<"ProgramOp">]> {
   let summary = "bytes that lie in dram before the program starts";
-  let arguments = (ins ElementsAttr:$value, I64Attr:$address);
-  let assemblyFormat = "$value `at` $address attr-dict";
+  let description = [{
+    With `packed` the low halves of two i8 elements make a byte, that of the first one its low half.
+  }];
+  let arguments = (ins ElementsAttr:$value, UnitAttr:$packed,
+                       I64Attr:$address);
+  let assemblyFormat = "$value (`packed` $packed^)? `at` $address attr-dict";
   let hasVerifier = 1;
 }
 

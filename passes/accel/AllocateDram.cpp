@@ -71,14 +71,15 @@ void DramAllocator::setAddress(Value value, int64_t address) {
     value.getDefiningOp()->setAttr(kAddressAttrName, attr);
 }
 
-/// Constants of the same value share their bytes.
+/// Constants of the same value and storage share their bytes.
 void DramAllocator::placeConstants() {
-  DenseMap<Attribute, int64_t> known;
+  DenseMap<std::pair<Attribute, Type>, int64_t> known;
   for (const ScheduleBuffer &buffer : model.buffers) {
     auto constant = buffer.value.getDefiningOp<ConstantOp>();
     if (!constant)
       continue;
-    auto [it, isNew] = known.try_emplace(constant.getValue(), 0);
+    Type element = cast<MemRefType>(constant.getType()).getElementType();
+    auto [it, isNew] = known.try_emplace({constant.getValue(), element}, 0);
     if (isNew)
       it->second = append(buffer.bytes);
     setAddress(buffer.value, it->second);

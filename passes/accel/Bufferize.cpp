@@ -5,6 +5,7 @@
 
 #include "passes/Passes.h"
 #include "passes/Support/LinearForm.h"
+#include "passes/Support/PackedConstants.h"
 #include "passes/Support/Target.h"
 #include "passes/accel/Tiles.h"
 
@@ -310,10 +311,13 @@ LogicalResult Bufferizer::convert(Operation *op) {
       .Case<arith::ConstantOp>([&](arith::ConstantOp constant) {
         if (auto value = dyn_cast<ElementsAttr>(constant.getValue())) {
           auto type = cast<RankedTensorType>(constant.getType());
+          Type element = type.getElementType();
+          if (Type packed = getPackedType(constant))
+            element = packed;
           buffers[constant.getResult()] = ConstantOp::create(
               builder, op->getLoc(),
-              bufferType(type.getShape(), type.getElementType(), Space::dram),
-              value, IntegerAttr());
+              bufferType(type.getShape(), element, Space::dram), value,
+              IntegerAttr());
         }
         return success();
       })

@@ -65,7 +65,10 @@ void Bufferizer::convertSlice(tensor::ExtractSliceOp op) {
       spaceOf(source) == Space::dram) {
     Value tile = allocate(op.getLoc(), type.getShape(), type.getElementType(),
                           Space::sram);
-    memref::CopyOp::create(builder, op.getLoc(), part, tile);
+    if (isPacked(cast<MemRefType>(part.getType())))
+      CopyOp::create(builder, op.getLoc(), part, tile);
+    else
+      memref::CopyOp::create(builder, op.getLoc(), part, tile);
     part = tile;
   }
   buffers[op.getResult()] = part;

@@ -65,6 +65,17 @@ static FailureOr<::asic::ConstantBytes> getBytes(ElementsAttr value,
   return ::asic::ConstantBytes(std::move(bytes));
 }
 
+/// The low halves of `codes`, two to a byte, the first one low.
+static ::asic::ConstantBytes pack(ArrayRef<uint8_t> codes) {
+  std::vector<uint8_t> bytes((codes.size() + 1) / 2);
+  size_t pairs = codes.size() / 2;
+  for (size_t i = 0; i < pairs; ++i)
+    bytes[i] = uint8_t((codes[2 * i] & 0xf) | codes[2 * i + 1] << 4);
+  if (codes.size() % 2)
+    bytes.back() = codes.back() & 0xf;
+  return ::asic::ConstantBytes(std::move(bytes));
+}
+
 //===----------------------------------------------------------------------===//
 // From isa.program to the container
 //===----------------------------------------------------------------------===//
@@ -159,6 +170,8 @@ LogicalResult ProgramEmitter::addConstant(asicisa::ConstantOp constant) {
       getBytes(cast<ElementsAttr>(constant.getValue()), constant);
   if (failed(bytes))
     return failure();
+  if (constant.getPacked())
+    bytes = pack(*bytes);
   if (!program.constants.empty()) {
     const ::asic::ConstantBlock &last = program.constants.back();
     if (last.address + last.bytes.size() > constant.getAddress())
@@ -351,7 +364,8 @@ OwningOpRef<ModuleOp> mlir::asic::importProgram(const Program &program,
     auto value = DenseResourceElementsAttr::get(
         type, ("constant_" + Twine(constant.address)).str(),
         HeapAsmResourceBlob::allocateAndCopyWithAlign(data, /*align=*/64));
-    asicisa::ConstantOp::create(builder, unknown, value, constant.address);
+    asicisa::ConstantOp::create(builder, unknown, value, /*packed=*/false,
+                                constant.address);
   }
   for (auto [index, lane] : llvm::enumerate(program.lanes))
     asicisa::createLaneProgram(builder, unknown, index, lane);

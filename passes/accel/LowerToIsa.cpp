@@ -222,9 +222,11 @@ void ProgramBuilder::addConstants() {
     if (constant.getAddress() && !constant->use_empty())
       byAddress.try_emplace(*constant.getAddress(), constant);
   });
-  for (auto [address, constant] : byAddress)
+  for (auto [address, constant] : byAddress) {
+    MemRefType type = cast<MemRefType>(constant.getType());
     asicisa::ConstantOp::create(builder, constant.getLoc(), constant.getValue(),
-                                address);
+                                isPacked(type), address);
+  }
 }
 
 /// What of each on-chip memory is used.

@@ -139,10 +139,20 @@ FailureOr<Instruction> mlir::asic::selectCopy(CopyOp op, AddressOf addressOf) {
   FailureOr<BufferView> target = getBufferView(op.getTarget(), op);
   if (failed(source) || failed(target))
     return failure();
-  FailureOr<Move> move = makeMove(source->sizes, {&*source, &*target}, op);
+  Instruction copy(machine::Opcode::Copy, machine::dma0);
+  FailureOr<Move> move = Move();
+  if (source->packed) {
+    auto type = cast<MemRefType>(op.getSource().getType());
+    copy.set(machine::Copy_packed_type,
+             unsigned(type.getElementType().isUnsignedInteger()
+                          ? ::asic::ElementType::U4
+                          : ::asic::ElementType::I4));
+    move->run = type.getNumElements();
+  } else {
+    move = makeMove(source->sizes, {&*source, &*target}, op);
+  }
   if (failed(move))
     return failure();
-  Instruction copy(machine::Opcode::Copy, machine::dma0);
   copy.set(machine::Copy_src_space, unsigned(source->space));
   copy.set(machine::Copy_dst_space, unsigned(target->space));
   copy.set(machine::Copy_src_addr, addressOf(source->base) + source->offset);

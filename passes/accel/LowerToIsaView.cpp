@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "passes/accel/LowerToIsaView.h"
 
+#include "passes/Support/PackedConstants.h"
+
 #include "mlir/Interfaces/ViewLikeInterface.h"
 
 using namespace mlir;
@@ -36,7 +38,9 @@ FailureOr<BufferView> mlir::asic::getBufferView(Value memref, Operation *user) {
   BufferView view;
   view.base = getBufferBase(memref);
   view.space = getSpace(type);
-  view.elementBytes = getElementBytes(type.getElementType());
+  // The verifier of asic.copy sees to it that there are no gaps.
+  view.packed = isPacked(type) && isa<CopyOp>(user);
+  view.elementBytes = view.packed ? 1 : getElementBytes(type.getElementType());
   if (view.elementBytes == 0)
     return user->emitOpError("expected elements of whole bytes, got ") << type;
   // Static views carry strides and offset relative to the buffer in their type.
@@ -48,6 +52,12 @@ FailureOr<BufferView> mlir::asic::getBufferView(Value memref, Operation *user) {
     return user->emitOpError("expected a memref with static strides and "
                              "offset, got ")
            << type;
+  if (view.packed) {
+    view.offset = offset / 2;
+    view.sizes.assign(1, packedBytes(type.getNumElements()));
+    view.strides.assign(1, 1);
+    return view;
+  }
   view.offset = offset * view.elementBytes;
   view.sizes.assign(type.getShape().begin(), type.getShape().end());
   for (int64_t stride : strides)

@@ -15,6 +15,9 @@ struct BufferView {
   Value base;
   Space space = Space::dram;
   unsigned elementBytes = 0;
+  /// The source of a copy that widens it: a run of bytes with two elements
+  /// each, one dimension whatever the shape.
+  bool packed = false;
   /// Bytes from the start of the buffer to element (0, …, 0).
   int64_t offset = 0;
   SmallVector<int64_t, 6> sizes;

@@ -2,6 +2,7 @@
 #include "passes/accel/PlanCost.h"
 
 #include "dialects/Asic/Asic.h"
+#include "passes/Support/PackedConstants.h"
 #include "passes/Support/Target.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -64,6 +65,7 @@ TilingCost::TilingCost(const Group &group, const ::asic::TargetModel &target,
     load.map = input.map;
     load.shape.assign(type.getShape().begin(), type.getShape().end());
     load.elementBytes = bytesOf(type.getElementType());
+    load.packed = bool(getPackedType(input.source));
     load.inSram = residency.inSram.contains(input.source);
     load.storedPadding = input.storedPadding;
     load.repeated = llvm::any_of(
@@ -113,6 +115,15 @@ int64_t TilingCost::moveCycles(ArrayRef<int64_t> shape, ArrayRef<int64_t> tile,
   return target.dma.setup + std::max(port, engine);
 }
 
+/// Cycles of one DMA transfer of a packed tile. Tiles that are no run of the
+/// constant become constants of their own, so it is one row.
+int64_t TilingCost::unpackCycles(int64_t elements) const {
+  ::asic::CopyShape shape;
+  shape.packed = true;
+  shape.runBytes = elements;
+  return ::asic::copyCost(target, shape).occupancy();
+}
+
 TilingCost::LoadUse TilingCost::useOf(const Load &load, const Tiling &tiling,
                                       ArrayRef<int64_t> counts) const {
   const GroupMember &member = group.members[load.member];
@@ -155,9 +166,12 @@ TilingCost::LoadUse TilingCost::useOf(const Load &load, const Tiling &tiling,
     use.count = iterations * kTiles;
   int64_t elements = load.storedPadding ? storedElements : product(box);
   use.tileBytes = elements * load.elementBytes;
-  use.totalBytes = product(box) * load.elementBytes;
+  use.totalBytes = load.packed ? packedBytes(product(box))
+                               : product(box) * load.elementBytes;
   if (!load.inSram)
-    use.cyclesEach = moveCycles(load.shape, box, load.elementBytes);
+    use.cyclesEach = load.packed
+                         ? unpackCycles(product(box))
+                         : moveCycles(load.shape, box, load.elementBytes);
   return use;
 }
 

@@ -26,6 +26,8 @@ private:
     AffineMap map;
     SmallVector<int64_t> shape;
     int64_t elementBytes = 1;
+    /// Dram holds two elements a byte.
+    bool packed = false;
     bool inSram = false;
     /// The vector unit reads it with its padding, stored.
     bool storedPadding = false;
@@ -44,6 +46,7 @@ private:
                 ArrayRef<int64_t> counts) const;
   int64_t moveCycles(ArrayRef<int64_t> shape, ArrayRef<int64_t> tile,
                      int64_t elementBytes) const;
+  int64_t unpackCycles(int64_t elements) const;
   int64_t contractCycles(const GroupMember &member, ArrayRef<int64_t> loops,
                          bool accumulate) const;
   int64_t mapCycles(const GroupMember &member, unsigned number,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "passes/accel/ScheduleModel.h"
 
+#include "passes/Support/PackedConstants.h"
 #include "passes/Support/Target.h"
 #include "runtime/Timing.h"
 
@@ -151,6 +152,8 @@ int64_t mlir::asic::getBufferBytes(MemRefType type) {
       return 0;
     last += (size - 1) * stride;
   }
+  if (isPacked(type))
+    return packedBytes(last + 1);
   return (last + 1) * getElementBytes(type.getElementType());
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "passes/accel/TileSlice.h"
 
+#include "passes/Support/PackedConstants.h"
+
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 
@@ -10,7 +12,7 @@ using namespace mlir::asic;
 /// Constants of more elements travel as resources.
 static constexpr int64_t inlineElements = 64;
 
-/// True when the box is one run of the tensor's bytes.
+/// True when the box is one run of the tensor's elements.
 static bool isContiguous(ArrayRef<int64_t> shape, const Box &box) {
   bool partial = false;
   for (int64_t dim = int64_t(shape.size()) - 1; dim >= 0; --dim) {
@@ -19,6 +21,14 @@ static bool isContiguous(ArrayRef<int64_t> shape, const Box &box) {
     partial |= box.sizes[dim] != shape[dim];
   }
   return true;
+}
+
+/// Elements in front of the box.
+static int64_t firstElement(ArrayRef<int64_t> shape, const Box &box) {
+  int64_t at = 0;
+  for (auto [size, offset] : llvm::zip_equal(shape, box.offsets))
+    at = at * size + offset;
+  return at;
 }
 
 /// The bytes of a constant's value; empty when there are none.
@@ -66,7 +76,12 @@ static ElementsAttr makeValue(RankedTensorType type, ArrayRef<char> bytes,
 Value ConstantSlices::slice(OpBuilder &builder, Value source, const Box &box) {
   auto constant = source.getDefiningOp<arith::ConstantOp>();
   auto type = dyn_cast<RankedTensorType>(source.getType());
-  if (!constant || !type || isContiguous(type.getShape(), box))
+  if (!constant || !type)
+    return Value();
+  // Of what is packed, a load starts at a whole byte.
+  Type packed = getPackedType(source);
+  if (isContiguous(type.getShape(), box) &&
+      (!packed || firstElement(type.getShape(), box) % 2 == 0))
     return Value();
   SmallVector<int64_t> key(box.offsets);
   key.append(box.sizes.begin(), box.sizes.end());
@@ -101,7 +116,9 @@ Value ConstantSlices::slice(OpBuilder &builder, Value source, const Box &box) {
   // Next to the constant it is cut from, so that every tile may use it.
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointAfter(constant);
-  it->second = arith::ConstantOp::create(builder, constant.getLoc(),
-                                         cast<TypedAttr>(tile));
-  return it->second;
+  auto cut = arith::ConstantOp::create(builder, constant.getLoc(),
+                                       cast<TypedAttr>(tile));
+  if (packed)
+    cut->setAttr(kPackedAttrName, TypeAttr::get(packed));
+  return it->second = cut;
 }

@@ -24,7 +24,7 @@ class Facts:
     Attributes:
         macs: multiply-accumulates of the accelerator's contractions.
         host_macs: multiply-accumulates of the host's contractions.
-        weights_bytes: bytes of the accelerator's distinct constants.
+        weights_bytes: bytes of the accelerator's distinct constants, as DRAM holds them.
         lower_bound_cycles: cycles that no program for this work can go below.
         fallbacks: operations on the host: op, location, reason and more (`asic.explain`).
         slow_paths: the same of operations that run on a slower engine than they could.

@@ -43,6 +43,8 @@ class Network:
     """Writes one accelerator function and computes it in NumPy on the way."""
 
     seed: int = 0
+    #: Smallest and largest weight.
+    codes: tuple[int, int] = (-127, 127)
     lines: list[str] = field(default_factory=list)
     inputs: dict[str, NDArray] = field(default_factory=dict)
     count: int = 0
@@ -77,7 +79,8 @@ class Network:
         return Tensor(name, array)
 
     def weights(self, *shape: int) -> Tensor:
-        return self.constant(self.random.integers(-127, 128, shape, dtype=np.int8))
+        low, high = self.codes
+        return self.constant(self.random.integers(low, high + 1, shape, dtype=np.int8))
 
     def empty(self, shape: tuple[int, ...], element: str) -> str:
         name = self.fresh()

@@ -72,7 +72,39 @@ def test_codes_stay_int8(config: str) -> None:
     report = compiled.report().to_dict()
     assert report["fallbacks"] == []
     codes = 128 * 96 + 96 * 64
-    assert codes <= report["weights_bytes"] < 1.25 * codes
+    stored = codes // 2 if config == "int4-rows" else codes
+    assert stored <= report["weights_bytes"] < stored + 0.25 * codes
+
+
+def odd_mlp() -> nn.Module:
+    """Rows and columns of odd numbers."""
+    layers = [nn.Linear(255, 301), nn.ReLU(), nn.Linear(301, 77), nn.ReLU(), nn.Linear(77, 33)]
+    return nn.Sequential(*layers)
+
+
+@pytest.mark.parametrize("rows", [1, 6])
+@pytest.mark.parametrize("shape", ["small", "odd", "large"])
+def test_int4_rows_lie_two_to_a_byte(shape: str, rows: int) -> None:
+    """The same bits as from a target whose copies widen nothing, from half the weight bytes."""
+    torch.manual_seed(2)
+    models = {"small": mlp, "odd": odd_mlp, "large": lambda: nn.Linear(1024, 3000, bias=False)}
+    model = quantized(models[shape](), "int4-rows")
+    layers = [m for m in model.modules() if isinstance(m, nn.Linear)]
+    x = torch.randn(rows, layers[0].in_features)
+    codes = sum(m.in_features * m.out_features for m in layers)
+    packs = asic.Target.from_name("edge-tx1")
+    bytewise = packs.replace({"engines.dma.unpack": []})
+    compiled = {t: asic.compile(model, (x,), target=t) for t in (packs, bytewise)}
+    outputs = {t: c(x) for t, c in compiled.items()}
+    assert torch.equal(outputs[packs], outputs[bytewise])
+    facts = {t: c.report().to_dict() for t, c in compiled.items()}
+    saved = codes // 2
+    for fact in ("weights_bytes", "dram_read_bytes"):
+        assert abs(facts[bytewise][fact] - facts[packs][fact] - saved) <= 64
+    assert facts[packs]["lower_bound_cycles"] < facts[bytewise]["lower_bound_cycles"]
+    assert facts[packs]["cycles"] < facts[bytewise]["cycles"]
+    sizes = {t: sum(len(p) for p in c.programs.values()) for t, c in compiled.items()}
+    assert 0.9 * saved < sizes[bytewise] - sizes[packs] < 1.1 * saved
 
 
 @pytest.mark.parametrize("config", ["int8-weight", "int4-groups"])

@@ -80,6 +80,38 @@ func.func @copy_shape(%a: memref<4xi8, #asic.space<dram>>, %b: memref<5xi8, #asi
 
 // -----
 
+func.func @copy_narrows(%a: memref<4xi8, #asic.space<sram>>, %b: memref<4xi4, #asic.space<dram>>) {
+  // expected-error @+1 {{expected equal shapes and element types}}
+  asic.copy %a, %b : memref<4xi8, #asic.space<sram>> to memref<4xi4, #asic.space<dram>>
+  return
+}
+
+// -----
+
+func.func @copy_of_packed_to_words(%a: memref<4xi4, #asic.space<dram>>, %b: memref<4xi16, #asic.space<sram>>) {
+  // expected-error @+1 {{expected packed elements to be widened to i8 without an index}}
+  asic.copy %a, %b : memref<4xi4, #asic.space<dram>> to memref<4xi16, #asic.space<sram>>
+  return
+}
+
+// -----
+
+func.func @copy_from_within_a_byte(%a: memref<4xi4, strided<[1], offset: 3>, #asic.space<dram>>, %b: memref<4xi8, #asic.space<sram>>) {
+  // expected-error @+1 {{expected packed elements and their target to be contiguous from a whole byte on, got 'memref<4xi4, strided<[1], offset: 3>}}
+  asic.copy %a, %b : memref<4xi4, strided<[1], offset: 3>, #asic.space<dram>> to memref<4xi8, #asic.space<sram>>
+  return
+}
+
+// -----
+
+func.func @copy_of_packed_columns(%a: memref<2x4xi4, strided<[8, 1]>, #asic.space<dram>>, %b: memref<2x4xi8, #asic.space<sram>>) {
+  // expected-error @+1 {{contiguous from a whole byte on, got 'memref<2x4xi4, strided<[8, 1]>}}
+  asic.copy %a, %b : memref<2x4xi4, strided<[8, 1]>, #asic.space<dram>> to memref<2x4xi8, #asic.space<sram>>
+  return
+}
+
+// -----
+
 func.func @copy_space(%a: memref<4xi32, #asic.space<acc>>, %b: memref<4xi32, #asic.space<sram>>) {
   // expected-error @+1 {{expected the source in dram or sram, got acc}}
   asic.copy %a, %b : memref<4xi32, #asic.space<acc>> to memref<4xi32, #asic.space<sram>>

@@ -23,6 +23,22 @@ func.func @rescale(%x: i32, %m: i32, %s: i8) -> i32 {
   return %y : i32
 }
 
+// Codes of four bits lie two to a byte in dram and are widened on their way.
+// CHECK-LABEL: @packed
+func.func @packed() {
+  // CHECK: asic.constant dense<-8> : tensor<4x5xi8> : memref<4x5xi4, #asic.space<dram>>
+  %w = asic.constant dense<-8> : tensor<4x5xi8> : memref<4x5xi4, #asic.space<dram>>
+  %u = asic.constant dense<15> : tensor<3xi8> : memref<3xui4, #asic.space<dram>>
+  %a = memref.alloc() : memref<2x5xi8, #asic.space<sram>>
+  %b = memref.alloc() : memref<3xi8, #asic.space<sram>>
+  %rows = memref.subview %w[2, 0] [2, 5] [1, 1] : memref<4x5xi4, #asic.space<dram>> to memref<2x5xi4, strided<[5, 1], offset: 10>, #asic.space<dram>>
+  // CHECK: asic.copy %{{.*}}, %{{.*}} : memref<2x5xi4, strided<[5, 1], offset: 10>, #asic.space<dram>> to memref<2x5xi8, #asic.space<sram>>
+  asic.copy %rows, %a : memref<2x5xi4, strided<[5, 1], offset: 10>, #asic.space<dram>> to memref<2x5xi8, #asic.space<sram>>
+  // CHECK: asic.copy %{{.*}}, %{{.*}} : memref<3xui4, #asic.space<dram>> to memref<3xi8, #asic.space<sram>>
+  asic.copy %u, %b : memref<3xui4, #asic.space<dram>> to memref<3xi8, #asic.space<sram>>
+  return
+}
+
 // A padded 3x3 convolution of one tile, loaded, contracted, requantised, stored.
 // CHECK-LABEL: @tile
 func.func @tile(%in: memref<1x4x4x8xi8, #asic.space<dram>>, %out: memref<1x4x4x16xi8, #asic.space<dram>>) {

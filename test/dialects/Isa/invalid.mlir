@@ -69,6 +69,13 @@ isa.program @index dram 0 {
 
 // -----
 
+isa.program @packed_words dram 0 {
+  // expected-error @+1 {{expected 8-bit elements to pack, got 'i16'}}
+  isa.constant dense<7> : tensor<9xi16> packed at 32
+}
+
+// -----
+
 isa.program @packed dram 0 {
   // expected-error @+1 {{expected packed_type i4, u4 or none, got type number 4}}
   isa.copy dma0 {dst_space = sram, packed_type = u8}

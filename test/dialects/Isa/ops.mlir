@@ -13,6 +13,8 @@ isa.program @all dram 4096 attributes {meta = {sram_bytes = 128 : i64}} {
   isa.io output "h" [4] "int8" as i8 at 256 strides [1] state "cell.h"
   // CHECK: isa.constant dense<7> : tensor<8xi32> at 0
   isa.constant dense<7> : tensor<8xi32> at 0
+  // CHECK: isa.constant dense<-7> : tensor<9xi8> packed at 32
+  isa.constant dense<-7> : tensor<9xi8> packed at 32
   // CHECK: isa.lane_program 0 in [r0, r2] out r3 {
   // CHECK-NEXT: const r1, imm 5
   // CHECK-NEXT: muli r3, r0, r2

@@ -69,3 +69,47 @@ func.func @rows(%x: tensor<1024x64xi32>) -> tensor<1024x64xi32> attributes {asic
   } -> tensor<1024x64xi32>
   return %y : tensor<1024x64xi32>
 }
+
+// -----
+
+#row = affine_map<(m, n, k) -> (m, k)>
+#col = affine_map<(m, n, k) -> (k, n)>
+#acc = affine_map<(m, n, k) -> (m, n)>
+
+// Weights of four bits cost half the traffic: 64 + 64 * 16 / 2 + 4 * 16 bytes.
+// CHECK-LABEL: func.func @packed
+// CHECK: #asic.plan<group = 0, {{.*}}bytes = 640>
+// CHECK-LABEL: func.func @bytes
+// CHECK: #asic.plan<group = 0, {{.*}}bytes = 1152>
+func.func @packed(%x: tensor<1x64xi8>) -> tensor<1x16xi32> attributes {asic.region = "accelerator"} {
+  %w = arith.constant {asic.packed = i4} dense<-8> : tensor<64x16xi8>
+  %zero = arith.constant 0 : i32
+  %e = tensor.empty() : tensor<1x16xi32>
+  %init = linalg.fill ins(%zero : i32) outs(%e : tensor<1x16xi32>) -> tensor<1x16xi32>
+  %sum = linalg.generic {indexing_maps = [#row, #col, #acc], iterator_types = ["parallel", "parallel", "reduction"]}
+    ins(%x, %w : tensor<1x64xi8>, tensor<64x16xi8>) outs(%init : tensor<1x16xi32>) {
+  ^bb0(%a: i8, %b: i8, %o: i32):
+    %ae = arith.extsi %a : i8 to i32
+    %be = arith.extsi %b : i8 to i32
+    %m = arith.muli %ae, %be : i32
+    %s = arith.addi %o, %m : i32
+    linalg.yield %s : i32
+  } -> tensor<1x16xi32>
+  return %sum : tensor<1x16xi32>
+}
+func.func @bytes(%x: tensor<1x64xi8>) -> tensor<1x16xi32> attributes {asic.region = "accelerator"} {
+  %w = arith.constant dense<-8> : tensor<64x16xi8>
+  %zero = arith.constant 0 : i32
+  %e = tensor.empty() : tensor<1x16xi32>
+  %init = linalg.fill ins(%zero : i32) outs(%e : tensor<1x16xi32>) -> tensor<1x16xi32>
+  %sum = linalg.generic {indexing_maps = [#row, #col, #acc], iterator_types = ["parallel", "parallel", "reduction"]}
+    ins(%x, %w : tensor<1x64xi8>, tensor<64x16xi8>) outs(%init : tensor<1x16xi32>) {
+  ^bb0(%a: i8, %b: i8, %o: i32):
+    %ae = arith.extsi %a : i8 to i32
+    %be = arith.extsi %b : i8 to i32
+    %m = arith.muli %ae, %be : i32
+    %s = arith.addi %o, %m : i32
+    linalg.yield %s : i32
+  } -> tensor<1x16xi32>
+  return %sum : tensor<1x16xi32>
+}
