@@ -211,8 +211,8 @@ class DynamicCompiled(Compiled):
         rows = [
             {
                 "sizes": self._labelled(bucket.sizes),
-                **{key: values[key] for key in ("cycles", "latency_ms", "macs", "dram_read_bytes")},
-                "program_bytes": values["program_bytes"],
+                **{key: values[key] for key in ("cycles", "latency_ms", "macs", "host_macs")},
+                **{key: values[key] for key in ("dram_read_bytes", "program_bytes")},
                 "fallbacks": len(values["fallbacks"]),
                 "compile_seconds": values["compile_seconds"],
             }
@@ -252,14 +252,14 @@ class DynamicCompiled(Compiled):
         """Writes all buckets to one file; what they have in common is in it once.
 
         Raises:
-            ProgramError: the model is for this computer, or the file cannot be written.
+            ProgramError: programs are made when sizes come, or the file cannot be written.
         """
         from asic.storage import save_dynamic
 
         if not self.buckets:
             raise ProgramError(
-                "expected programs of an accelerator, got a model that this computer makes "
-                "size by size; compile it for each size, or for a target"
+                "expected programs of all sizes, got a model that this computer makes size by "
+                "size; give CompileOptions.buckets to have them made ahead"
             )
         save_dynamic(self, path)
 

@@ -23,8 +23,8 @@ class CompileOptions:
         verify: whether each phase ends with a check of what it promises.
         source_root: folder that source files are named relative to in reports and
             messages; None keeps the paths as Python has them.
-        buckets: sizes of a dynamic dimension, by the name of its Dim, that an accelerator
-            gets a program for; None takes powers of two and the largest size.
+        buckets: sizes of a dynamic dimension, by the name of its Dim, that get a program;
+            None takes powers of two and the largest size, on this computer the sizes of calls.
         reproducers: folder that reproducers of failed compilations are written to;
             None takes the system's folder of temporary files.
         progress: whether the phases are shown on stderr; None: when it is a terminal.

@@ -121,25 +121,20 @@ class Report:
 
     def _bucket_table(self) -> Table:
         padding = self.values["padding"]
+        on_machine = self.values["cycles"] is not None
+        columns = ("cycles", "latency", "MACs", "program") if on_machine else ("MACs",)
         table = new_table(
             f"buckets; {padding['calls']} calls, {padding['share']:.0%} of their elements padding",
             ("sizes", "left"),
-            ("cycles", "right"),
-            ("latency", "right"),
-            ("MACs", "right"),
-            ("program", "right"),
-            ("calls", "right"),
+            *((column, "right") for column in (*columns, "calls")),
         )
         for row in self.values["buckets"]:
             name = ", ".join(f"{label}={size}" for label, size in row["sizes"].items())
-            table.add_row(
-                name,
-                f"{row['cycles']:,}",
-                time_text(row["latency_ms"]),
-                f"{row['macs']:,}",
-                byte_text(row["program_bytes"]),
-                f"{padding['calls_by_bucket'].get(name, 0)}",
-            )
+            cells = [f"{row['macs'] or row['host_macs']:,}"]
+            if on_machine:
+                cells = [f"{row['cycles']:,}", time_text(row["latency_ms"]), *cells]
+                cells.append(byte_text(row["program_bytes"]))
+            table.add_row(name, *cells, f"{padding['calls_by_bucket'].get(name, 0)}")
         return table
 
     def _engine_table(self) -> Table:

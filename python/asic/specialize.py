@@ -46,7 +46,9 @@ def compile_dynamic(
     fallback: str,
     options: CompileOptions,
 ) -> DynamicCompiled | None:
-    """A program per bucket, or per size on this computer; None when all sizes are fixed.
+    """A program per bucket; on this computer, unless buckets are given, per size that comes.
+
+    None when all sizes are fixed.
 
     Raises:
         CompileError: the model, its dimensions or the buckets do not fit.
@@ -103,8 +105,7 @@ def compile_dynamic(
             source=Source("", {}, program=program, quantized=_has_codes(program)),
         )
 
-    if target is None:
-        bucket_sizes(found, options.buckets)  # The names have to be right.
+    if target is None and not options.buckets:
         return host()
     make, hidden = masked()
     buckets = tuple(Bucket(sizes, make(sizes)) for sizes in bucket_sizes(found, options.buckets))

@@ -68,15 +68,17 @@ SEQ = Dim("seq", min=1, max=64)
 BUCKETS = asic.CompileOptions(buckets={"seq": (16, 64)})
 
 
-def _encoder(**options: Any) -> tuple[nn.Module, asic.DynamicCompiled]:
+def _encoder(
+    *, options: asic.CompileOptions | None = BUCKETS, **more: Any
+) -> tuple[nn.Module, asic.DynamicCompiled]:
     torch.manual_seed(0)
     model = EncoderLayer(32, 4, 64).eval()
     compiled = asic.compile(
         model,
         (torch.randn(1, 16, 32),),
         dynamic_shapes=({1: SEQ},),
-        options=BUCKETS,
-        **options,
+        options=options,
+        **more,
     )
     assert isinstance(compiled, asic.DynamicCompiled)
     return model, compiled
@@ -212,7 +214,7 @@ def test_a_mask_by_keyword() -> None:
 
 
 def test_this_computer_takes_every_size() -> None:
-    model, compiled = _encoder(target="cpu")
+    model, compiled = _encoder(target="cpu", options=None)
     assert compiled.buckets == ()
     for size in (1, 3):
         x = torch.randn(1, size, 32)
@@ -220,6 +222,21 @@ def test_this_computer_takes_every_size() -> None:
             torch.testing.assert_close(compiled(x), model(x), rtol=1e-5, atol=1e-5)
     with pytest.raises(asic.ProgramError, match="size by size"):
         compiled.save("never.asic")
+
+
+def test_buckets_of_this_computer_are_saved(tmp_path: Path) -> None:
+    model, compiled = _encoder(target="cpu")
+    small, large = (size for bucket in compiled.buckets for size in bucket.sizes.values())
+    path = tmp_path / "model.asic"
+    compiled.save(path)
+    loaded = asic.load(path)
+    for size in (1, small, small + 1, large):
+        x = torch.randn(1, size, 32)
+        with torch.no_grad():
+            torch.testing.assert_close(compiled(x), model(x), rtol=1e-5, atol=1e-5)
+        assert torch.equal(loaded(x), compiled(x))
+    assert loaded.waste.by_bucket == {f"seq={small}": 2, f"seq={large}": 2}
+    assert "cycles" not in str(compiled.report())
 
 
 def test_a_file_has_the_weights_once(tmp_path: Path) -> None:
