@@ -107,10 +107,15 @@ def test_int4_rows_lie_two_to_a_byte(shape: str, rows: int) -> None:
     assert 0.9 * saved < sizes[bytewise] - sizes[packs] < 1.1 * saved
 
 
-@pytest.mark.parametrize("config", ["int8-weight", "int4-groups"])
-def test_bfloat16(config: str) -> None:
+@pytest.mark.parametrize("target", ["edge-tx1", "cpu"])
+@pytest.mark.parametrize("config", ["int8-weight", "int8-rows", "int4-rows", "int4-groups"])
+def test_bfloat16(config: str, target: str) -> None:
+    torch.manual_seed(1)
     x = torch.randn(2, 128).bfloat16()
-    compare(quantized(mlp(torch.bfloat16), config), x, "edge-tx1", 3e-2)
+    compiled = compare(quantized(mlp(torch.bfloat16), config), x, target, 3e-2)
+    codes = 128 * 96 + 96 * 64
+    limit = {"int4-groups": 2.25 * codes, "int4-rows": 0.75 * codes}.get(config, 1.25 * codes)
+    assert compiled.report().to_dict()["weights_bytes"] < limit
 
 
 @pytest.mark.parametrize("config", ["int8-weight", "int8-dynamic", "int4-groups"])

@@ -74,8 +74,13 @@ def _is_weight(module: GraphModule, widened: Node) -> bool:
 
 
 def _raise_cast(widened: Node) -> None:
-    more = {} if _dtype(widened) is torch.float32 else {"out_dtype": _dtype(widened)}
-    widened.replace_all_uses_with(insert_call(widened, *_dequantized(widened.args[0]), **more))
+    call = insert_call(widened, *_dequantized(widened.args[0]), **_made_as(widened))
+    widened.replace_all_uses_with(call)
+
+
+def _made_as(node: Node) -> dict[str, Any]:
+    """The option of a dequantisation that gives the type of `node`."""
+    return {} if _dtype(node) is torch.float32 else {"out_dtype": _dtype(node)}
 
 
 def _raise_dequantization(module: GraphModule, node: Node) -> None:
@@ -87,14 +92,13 @@ def _raise_dequantization(module: GraphModule, node: Node) -> None:
     if (
         values[0].dtype is torch.int8
         and list(block) == [1, *rows[1:]]
-        and _dtype(node) is torch.float32
         and (values[2] is None or not values[2].any())
     ):
         scales = insert_constant(module, f"{node.name}_scale", values[1].reshape(-1).float(), node)
         zeros = torch.zeros(rows[0], dtype=torch.int64)
         zero_points = insert_constant(module, f"{node.name}_zero_point", zeros, node)
         call = (quantized.dequantize_per_channel.default, codes, scales, zero_points)
-        marker = insert_call(node, *call, 0, -128, 127, torch.int8)
+        marker = insert_call(node, *call, 0, -128, 127, torch.int8, **_made_as(node))
         node.replace_all_uses_with(marker)
         return
     known = {a: v for a, v in zip((codes, scale, zero_point), values, strict=True) if v is not None}
