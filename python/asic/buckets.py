@@ -10,7 +10,6 @@ with the rest (docs/dynamic-shapes.md). On this computer programs are made when 
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -248,20 +247,12 @@ class DynamicCompiled(Compiled):
             return super().on_host()
         return self._host_maker()
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes all buckets to one file; what they have in common is in it once.
-
-        Raises:
-            ProgramError: programs are made when sizes come, or the file cannot be written.
-        """
-        from asic.storage import save_dynamic
-
+    def _expect_storable(self) -> None:
         if not self.buckets:
             raise ProgramError(
                 "expected programs of all sizes, got a model that this computer makes size by "
                 "size; give CompileOptions.buckets to have them made ahead"
             )
-        save_dynamic(self, path)
 
     def name_of(self, sizes: Mapping[str, int]) -> str:
         """Gives "batch=4, seq=128"."""

@@ -327,17 +327,28 @@ class Compiled:
         return Profile(self, tuple(call.timings))
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the model to a file that `asic.load` and `asic-run` take.
+        """Writes the model, with its state, to a file that `asic.load` and `asic-run` take.
 
-        The file appears complete or not at all.
+        The file appears complete or not at all. What the programs of several sizes have in
+        common is in it once.
 
         Raises:
-            ProgramError: the file cannot be written.
+            ProgramError: the file cannot be written; or programs are made when sizes come.
         """
         from asic.storage import save
 
-        self._expect_complete()
+        self._expect_storable()
         save(self, path)
+
+    def _expect_storable(self) -> None:
+        self._expect_complete()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy, or a model that is sent to another process, is one that was saved and loaded."""
+        from asic.storage import from_bytes, to_bytes
+
+        self._expect_storable()
+        return from_bytes, (to_bytes(self),)
 
     def __repr__(self) -> str:
         target = "cpu" if self.target is None else self.target.name

@@ -17,9 +17,9 @@ import json
 import os
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -31,9 +31,6 @@ from asic.machine import Machine
 from asic.state import State
 from asic.structure import Structure
 from asic.tensors import TensorSpec, raw
-
-if TYPE_CHECKING:
-    from asic.buckets import DynamicCompiled
 
 #: Version of the manifest that this module writes and the newest that it reads.
 VERSION = 1
@@ -47,39 +44,41 @@ _KEY = "python"
 
 def save(compiled: Compiled, path: str | os.PathLike[str]) -> None:
     """Writes `compiled`; see `Compiled.save`."""
-    manifest = _manifest(compiled)
-    if len(compiled.machines) == 1 and not compiled.host_text and not compiled.state:
-        (machine,) = compiled.machines.values()
-        data: bytes | None = machine.serialize(_KEY, json.dumps(manifest))
-    else:
-        data = None
-    _write(path, data or (lambda file: _write_archive(compiled, manifest, file)))
-
-
-def save_dynamic(compiled: DynamicCompiled, path: str | os.PathLike[str]) -> None:
-    """Writes `compiled`; see `DynamicCompiled.save`."""
-    from asic.bucketstore import archive
-
-    def bucket(one: Compiled) -> bytes:
-        buffer = io.BytesIO()
-        _write_archive(one, _manifest(one), buffer)
-        return buffer.getvalue()
-
-    _write(path, archive(compiled, VERSION, bucket))
-
-
-def _write(path: str | os.PathLike[str], data: bytes | Callable[[IO[bytes]], None]) -> None:
-    """Puts `data`, or what it writes, in the place of the file."""
     try:
         with _atomic(Path(path)) as file:
-            if isinstance(data, bytes):
-                file.write(data)
-            else:
-                data(file)
+            write(compiled, file)
     except OSError as problem:
         raise ProgramError(
             f"cannot write {os.fspath(path)}: {problem.strerror}; nothing was changed"
         ) from problem
+
+
+def write(compiled: Compiled, file: IO[bytes]) -> None:
+    """Writes `compiled` as `load` and `from_bytes` take it."""
+    from asic.buckets import DynamicCompiled
+    from asic.bucketstore import archive
+
+    if isinstance(compiled, DynamicCompiled):
+        file.write(archive(compiled, VERSION, to_bytes))
+        return
+    manifest = _manifest(compiled)
+    machines = list(compiled.machines.values())
+    if len(machines) == 1 and not compiled.host_text and not compiled.state:
+        file.write(machines[0].serialize(_KEY, json.dumps(manifest)))
+    else:
+        _write_archive(compiled, manifest, file)
+
+
+def to_bytes(compiled: Compiled) -> bytes:
+    """What `save` writes."""
+    buffer = io.BytesIO()
+    write(compiled, buffer)
+    return buffer.getvalue()
+
+
+def from_bytes(data: bytes) -> Compiled:
+    """The inverse of `to_bytes`."""
+    return _from_archive(data) if data.startswith(b"PK") else _from_container(data)
 
 
 def load(path: str | os.PathLike[str]) -> Compiled:
@@ -93,9 +92,7 @@ def load(path: str | os.PathLike[str]) -> Compiled:
     except OSError as problem:
         raise ProgramError(f"cannot read {os.fspath(path)}: {problem.strerror}") from problem
     try:
-        if data.startswith(b"PK"):
-            return _from_archive(data)
-        return _from_container(data)
+        return from_bytes(data)
     except AsicError as problem:
         raise ProgramError(f"{os.fspath(path)}: {problem}") from problem
     except Exception as problem:  # Damage may look like anything to the zip reader.
@@ -219,7 +216,7 @@ def _from_archive(data: bytes) -> Compiled:
         names = archive.namelist()
         if bucketstore.INDEX in names:
             _check_version(json.loads(archive.read(bucketstore.INDEX))["version"])
-            return bucketstore.read(archive, _from_archive)
+            return bucketstore.read(archive, from_bytes)
         if _MANIFEST not in names:
             raise ProgramError("expected a compiled model, got another zip archive")
         manifest = json.loads(archive.read(_MANIFEST))

@@ -8,6 +8,7 @@ started from the same state.
 from __future__ import annotations
 
 import copy
+import pickle
 import re
 import warnings
 from collections.abc import Callable
@@ -310,6 +311,30 @@ def test_file_keeps_the_order(target: str, tmp_path: Path) -> None:
     assert loaded.state.specs == compiled.state.specs
     for _ in range(2):
         assert torch.equal(loaded(x), compiled(x))
+
+
+@pytest.mark.parametrize("target", ["cpu", "edge-tx1"])
+def test_copies_go_on_alone(target: str) -> None:
+    """Of the memory and of pickle: they begin with the state as it is."""
+    torch.manual_seed(0)
+    x = torch.ones(1, 16)
+    compiled = asic.compile(Recurrent().eval(), (x,), target=target)
+    compiled(x)
+    copies = copy.deepcopy(compiled), pickle.loads(pickle.dumps(compiled))
+    second, third = compiled(x), compiled(x)
+    assert not torch.equal(second, third)
+    for other in copies:
+        assert torch.equal(other(x), second)
+        assert torch.equal(other(x), third)
+
+
+def test_models_without_programs_of_their_own_are_not_copied() -> None:
+    shapes = ({0: torch.export.Dim("batch", min=1, max=4)},)
+    compiled = asic.compile(
+        nn.Linear(4, 4).eval(), (torch.ones(2, 4),), target="cpu", dynamic_shapes=shapes
+    )
+    with pytest.raises(asic.ProgramError, match=r"give CompileOptions\.buckets"):
+        copy.deepcopy(compiled)
 
 
 def test_verify_compares_state_and_keeps_it() -> None:
