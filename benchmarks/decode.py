@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """One decoding step of a language model: what compiling and running it costs.
 
-    python -m benchmarks.decode [--layers 22] [--length 256] [--target edge-tx1] [--json OUT]
+    python -m benchmarks.decode [--layers 22] [--length 256] [--target edge-tx1]
+        [--quantize int4-rows] [--json OUT]
 
-The model has the shape of TinyLlama-1.1B and random weights in bfloat16, quantised to int8; 22
-layers need 6 GiB of memory and minutes.
+The model has the shape of TinyLlama-1.1B and random weights in bfloat16, quantised to int8, or by
+torchao to int4; 22 layers need 6 GiB of memory and minutes.
 """
 
 from __future__ import annotations
@@ -44,6 +45,11 @@ def peak() -> float:
 def measure(config: DecoderConfig, target: str, quantize: str | None) -> dict[str, Any]:
     """Compiles the model, runs two steps and compares the second with PyTorch."""
     model = build(config)
+    if quantize == "int4-rows":
+        from torchao.quantization import IntxWeightOnlyConfig, PerAxis, quantize_
+
+        quantize_(model, IntxWeightOnlyConfig(torch.int4, PerAxis(0)))
+        quantize = None
     result: dict[str, Any] = {"config": dataclasses.asdict(config), "model_gib": peak()}
     args = (torch.zeros(1, 1, dtype=torch.int64), torch.zeros(1, dtype=torch.int64))
     start, busy = time.perf_counter(), time.process_time()
@@ -75,7 +81,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--layers", type=int, default=TINY_LLAMA.layers)
     parser.add_argument("--length", type=int, default=TINY_LLAMA.length, help="tokens in the cache")
     parser.add_argument("--target", default="edge-tx1")
-    parser.add_argument("--quantize", default="int8-weight", choices=["int8-weight", "none"])
+    kinds = ["int8-weight", "int4-rows", "none"]
+    parser.add_argument("--quantize", default="int8-weight", choices=kinds)
     parser.add_argument("--json", type=Path, help="file for the results")
     options = parser.parse_args(argv)
     config = dataclasses.replace(TINY_LLAMA, layers=options.layers, length=options.length)
