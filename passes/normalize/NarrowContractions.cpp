@@ -169,6 +169,28 @@ struct NarrowFactors : OpRewritePattern<linalg::GenericOp> {
   }
 };
 
+/// Whether a product reads `value`, maybe behind reshapes and moves.
+static bool isFactor(Value value) {
+  return llvm::any_of(value.getUsers(), [](Operation *user) {
+    if (isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(user))
+      return isFactor(user->getResult(0));
+    auto op = dyn_cast<linalg::GenericOp>(user);
+    if (!op || !op.hasPureTensorSemantics())
+      return false;
+    return isPlainProduct(op) ||
+           (isDataMovement(op) && isFactor(op->getResult(0)));
+  });
+}
+
+/// `narrow`, of i8, as i32.
+static Value widen(TensorBuilder &b, Value narrow) {
+  return b.elementwise(narrow, b.getI32Type(),
+                       [](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
+                         return arith::ExtSIOp::create(b, b.getI32Type(),
+                                                       args[0]);
+                       });
+}
+
 /// Widens behind a reshape that a product reads, so that the product finds it.
 template <typename Reshape>
 struct WidenLate : OpRewritePattern<Reshape> {
@@ -176,22 +198,36 @@ struct WidenLate : OpRewritePattern<Reshape> {
 
   LogicalResult matchAndRewrite(Reshape op,
                                 PatternRewriter &rewriter) const override {
-    auto widen = matchCast<arith::ExtSIOp>(op.getSrc(), 8, 32);
-    if (!widen || !widen.getIndexingMapsArray()[0].isIdentity() ||
-        !llvm::any_of(op->getUsers(), [](Operation *user) {
-          auto product = dyn_cast<linalg::GenericOp>(user);
-          return product && isPlainProduct(product);
-        }))
+    auto cast = matchCast<arith::ExtSIOp>(op.getSrc(), 8, 32);
+    if (!cast || !cast.getIndexingMapsArray()[0].isIdentity() ||
+        !isFactor(op.getResult()))
+      return failure();
+    TensorBuilder b(op.getLoc(), rewriter);
+    Value narrow = b.reshape(cast.getOperand(0), op.getResultType().getShape());
+    rewriter.replaceOp(op, widen(b, narrow));
+    return success();
+  }
+};
+
+/// The same behind a map that only moves elements.
+struct WidenBehindMove : OpRewritePattern<linalg::GenericOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(linalg::GenericOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!op.hasPureTensorSemantics() || !isDataMovement(op) ||
+        !op.getIndexingMapsArray()[1].isIdentity() ||
+        !isFactor(op->getResult(0)))
+      return failure();
+    auto cast = matchCast<arith::ExtSIOp>(op.getOperand(0), 8, 32);
+    if (!cast || !cast.getIndexingMapsArray()[0].isIdentity())
       return failure();
     TensorBuilder b(op.getLoc(), rewriter);
     Value narrow =
-        b.reshape(widen.getOperand(0), op.getResultType().getShape());
-    rewriter.replaceOp(
-        op, b.elementwise(
-                narrow, b.getI32Type(),
-                [](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
-                  return arith::ExtSIOp::create(b, b.getI32Type(), args[0]);
-                }));
+        b.map(cast.getOperand(0), op.getIndexingMapsArray()[0],
+              tensorType(op->getResult(0)).getShape(), b.getI8Type(),
+              [](ImplicitLocOpBuilder &, ValueRange args) { return args[0]; });
+    rewriter.replaceOp(op, widen(b, narrow));
     return success();
   }
 };
@@ -200,7 +236,8 @@ struct NarrowContractionsPass
     : mlir::asic::impl::NarrowContractionsPassBase<NarrowContractionsPass> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<NarrowSum, NarrowFactors, WidenLate<tensor::CollapseShapeOp>,
+    patterns.add<NarrowSum, NarrowFactors, WidenBehindMove,
+                 WidenLate<tensor::CollapseShapeOp>,
                  WidenLate<tensor::ExpandShapeOp>>(&getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();

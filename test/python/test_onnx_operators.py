@@ -245,6 +245,55 @@ def test_products_are_exact(
     np.testing.assert_array_equal(compiled(x), want)
 
 
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize(
+    ("weight", "zero", "options"),
+    [
+        (codes(np.int8, 8, 6, 3, 3), None, {"pads": [1, 0, 2, 1]}),
+        (codes(np.uint8, 8, 6, 3, 3), None, {"pads": [1, 1, 1, 1], "strides": [2, 2]}),
+        (codes(np.uint8, 8, 6, 3, 3), 131, {"dilations": [2, 1]}),
+        (codes(np.int8, 6, 1, 3, 3), None, {"pads": [1, 1, 1, 1], "group": 6}),
+        (codes(np.int8, 8, 3, 1, 1), 0, {"group": 2}),
+        (codes(np.uint8, 6, 3, 2, 2), codes(np.uint8, 6), {"group": 2, "pads": [0, 1, 0, 1]}),
+        (codes(np.int8, 8, 6, 3), None, {"pads": [1, 1]}),
+    ],
+    ids=["padded", "strided", "zero point", "depthwise", "groups", "zero points", "signal"],
+)
+def test_convolutions_are_exact(
+    weight: Array, zero: Any, options: dict[str, Any], target: str, tmp_path: Path
+) -> None:
+    inputs = ["q", "w", "z", *["wz"] * (zero is not None)]
+    nodes = [
+        helper.make_node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"]),
+        helper.make_node("ConvInteger", inputs, ["y"], "conv", **options),
+    ]
+    constants = {"w": weight}
+    if zero is not None:
+        constants["wz"] = np.asarray(zero, weight.dtype)
+    shape = [1, 6, *[9] * (weight.ndim - 2)]
+    path = save(tmp_path / "m.onnx", nodes, shape, constants, TensorProto.INT32)
+    x = random(*shape) + 0.3
+    compiled = asic.compile(path, target=target)
+    (want,) = ReferenceEvaluator(str(path)).run(None, {"x": x})
+    np.testing.assert_array_equal(compiled(x), want)
+    if np.size(zero) == 1:  # ONNX Runtime has not more.
+        np.testing.assert_array_equal(run(path, x), want)
+    if target != "cpu" and options.get("group") != 6:
+        assert compiled.report().to_dict()["engines"]["mxu"]["busy"]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_networks_quantised_at_run_time(target: str, tmp_path: Path) -> None:
+    path, shape = images(tmp_path / "float.onnx")
+    quantised = tmp_path / "m.onnx"
+    ortq.quantize_dynamic(path, quantised, weight_type=ortq.QuantType.QUInt8)
+    kinds = {node.op_type for node in onnx.load(quantised).graph.node}
+    assert {"ConvInteger", "MatMulInteger"} <= kinds
+    x = random(*shape)
+    want, have = run(quantised, x), np.asarray(asic.compile(quantised, target=target)(x))
+    np.testing.assert_allclose(have, want, 0, 1e-2 * np.abs(want).max())
+
+
 @pytest.mark.parametrize("target", ["cpu", "edge-tx1"])
 def test_operators_of_codes(target: str, tmp_path: Path) -> None:
     """QLinearConv without a bias and QLinearMatMul with a scale per column."""
@@ -274,11 +323,15 @@ def test_operators_of_codes(target: str, tmp_path: Path) -> None:
     assert len(np.unique(want)) > 20
 
 
-def _convolution() -> list[Any]:
+def _convolution(**options: Any) -> list[Any]:
     return [
         helper.make_node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"]),
-        helper.make_node("ConvInteger", ["q", "w", "z"], ["y"], "conv"),
+        helper.make_node("ConvInteger", ["q", "w", "z", "wz"], ["y"], "conv", **options),
     ]
+
+
+def _same() -> list[Any]:
+    return _convolution(auto_pad="SAME_UPPER")
 
 
 def _cast_codes() -> list[Any]:
@@ -319,8 +372,8 @@ def _fused() -> list[Any]:
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (_convolution, "got ConvInteger at node 'conv'; quantise convolutions statically"),
-        (_cast_codes, "MatMulInteger for codes that are made at run time, got Cast at node 'cast'"),
+        (_same, "expected pads as numbers, got ConvInteger at node 'conv'"),
+        (_cast_codes, "products of codes that are made at run time, got Cast at node 'cast'"),
         (_plain_codes, "expected DynamicQuantizeLinear in front of it, got MatMulInteger"),
         (_computed_weight, "expected constant weights, scales and zero points, got MatMulInteger"),
         (_codes_out, "expected outputs of floats, got codes of uint8 for 'y'"),
@@ -329,7 +382,11 @@ def _fused() -> list[Any]:
     ],
 )
 def test_what_is_refused(build: Callable[[], list[Any]], message: str, tmp_path: Path) -> None:
-    constants = {"w": codes(np.int8, 3, 3), "s": np.float32(1), "z": np.uint8(0)}
-    path = save(tmp_path / "m.onnx", build(), [3, 3], constants)
+    nodes = build()
+    is_conv = nodes[-1].op_type == "ConvInteger"
+    weight, shape = ((4, 1, 1, 1), [1, 2, 5, 5]) if is_conv else ((3, 3), [3, 3])
+    constants = {"w": codes(np.int8, *weight), "s": np.float32(1), "z": np.uint8(0)}
+    constants["wz"] = np.int8(1)
+    path = save(tmp_path / "m.onnx", nodes, shape, constants)
     with pytest.raises(asic.CompileError, match=message):
         asic.compile(path, target="edge-tx1")

@@ -136,3 +136,46 @@ func.func @read_whole(%x: tensor<2x3xi32>, %y: tensor<3x4xi32>) -> (tensor<2x4xi
   } -> tensor<2x4xi32>
   return %sum, %cut : tensor<2x4xi64>, tensor<2x4xi32>
 }
+
+// -----
+
+#id = affine_map<(d0, d1) -> (d0, d1)>
+#id3 = affine_map<(d0, d1, d2) -> (d0, d1, d2)>
+#t = affine_map<(d0, d1) -> (d1, d0)>
+#a = affine_map<(d0, d1, d2) -> (d0, d2)>
+#b = affine_map<(d0, d1, d2) -> (d2, d1)>
+#c = affine_map<(d0, d1, d2) -> (d0, d1)>
+
+// Two products read what is moved after a reshape.
+// CHECK-LABEL: func @two_readers
+// CHECK: tensor.expand_shape {{.*}} into tensor<3x2xi8>
+// CHECK-COUNT-2: "reduction"]} ins({{.*}} : tensor<2x3xi8>, tensor<3x1xi8>)
+func.func @two_readers(%x: tensor<6xi8>, %init: tensor<2x1xi32>) -> (tensor<2x1xi32>, tensor<2x1xi32>) {
+  %v = arith.constant dense<[[1], [2], [3]]> : tensor<3x1xi32>
+  %w = arith.constant dense<1> : tensor<3x1xi32>
+  %e = tensor.empty() : tensor<6xi32>
+  %wide = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%x : tensor<6xi8>) outs(%e : tensor<6xi32>) {
+  ^bb0(%in: i8, %out: i32):
+    %s = arith.extsi %in : i8 to i32
+    linalg.yield %s : i32
+  } -> tensor<6xi32>
+  %grid = tensor.expand_shape %wide [[0, 1]] output_shape [3, 2] : tensor<6xi32> into tensor<3x2xi32>
+  %et = tensor.empty() : tensor<2x3xi32>
+  %moved = linalg.generic {indexing_maps = [#t, #id], iterator_types = ["parallel", "parallel"]} ins(%grid : tensor<3x2xi32>) outs(%et : tensor<2x3xi32>) {
+  ^bb0(%in: i32, %out: i32):
+    linalg.yield %in : i32
+  } -> tensor<2x3xi32>
+  %p = linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]} ins(%moved, %v : tensor<2x3xi32>, tensor<3x1xi32>) outs(%init : tensor<2x1xi32>) {
+  ^bb0(%l: i32, %r: i32, %acc: i32):
+    %m = arith.muli %l, %r : i32
+    %s = arith.addi %acc, %m : i32
+    linalg.yield %s : i32
+  } -> tensor<2x1xi32>
+  %q = linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]} ins(%moved, %w : tensor<2x3xi32>, tensor<3x1xi32>) outs(%init : tensor<2x1xi32>) {
+  ^bb0(%l: i32, %r: i32, %acc: i32):
+    %m = arith.muli %l, %r : i32
+    %s = arith.addi %acc, %m : i32
+    linalg.yield %s : i32
+  } -> tensor<2x1xi32>
+  return %p, %q : tensor<2x1xi32>, tensor<2x1xi32>
+}

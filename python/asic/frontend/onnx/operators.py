@@ -3,8 +3,9 @@
 
 Operators of codes, QLinearConv and its like, become float nodes between DequantizeLinear and
 QuantizeLinear, the form that `quantized.py` reads. What is quantised at run time,
-DynamicQuantizeLinear in front of MatMulInteger, becomes arithmetic: codes of int8, 128 less
-than ONNX's, a product of integers, and the zero points' share taken off it, to the bit.
+DynamicQuantizeLinear in front of MatMulInteger or ConvInteger, becomes arithmetic: codes of
+int8, 128 less than ONNX's, a product of integers, and the zero points' share taken off it, to
+the bit.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class _Expander:
         self.rules: dict[str, Callable[[NodeProto], None]] = {
             **dict.fromkeys(_ONE, self._one),
             **dict.fromkeys(_TWO, self._two),
-            "ConvInteger": self._refuse,
+            "ConvInteger": self._integer_conv,
             "DynamicQuantizeLinear": self._quantize_at_run_time,
             "MatMulInteger": self._integer_product,
             "MatMulNBits": self._packed_product,
@@ -62,9 +63,12 @@ class _Expander:
             "QLinearConv": self._conv,
             "QLinearWhere": self._where,
         }
-        #: Codes and zero points of uint8 → the same of int8 and int32, both 128 less.
-        self.codes: dict[str, str] = {}
-        self.zeros: dict[str, str] = {}
+        #: Codes of uint8 that are made at run time → the node that makes them.
+        self.codes: dict[str, NodeProto] = {}
+        #: Its zero point → the same in int32, 128 less, and as float.
+        self.zeros: dict[str, tuple[str, str]] = {}
+        #: Codes and the padding around them → the same of int8, 128 less, in int32.
+        self.wide: dict[tuple[str, tuple[int, ...]], str] = {}
 
     def run(self) -> None:
         for node in self.graph.nodes:
@@ -78,7 +82,7 @@ class _Expander:
                 )
             for name in node.input:
                 if rule is None and (name in self.codes or name in self.zeros):
-                    raise _error(node, "MatMulInteger for codes that are made at run time")
+                    raise _error(node, "integer products of codes that are made at run time")
             if rule is None:
                 self.nodes.append(node)
             else:
@@ -204,14 +208,8 @@ class _Expander:
 
     # What is quantised at run time.
 
-    def _refuse(self, node: NodeProto) -> None:
-        raise error(
-            f"expected MatMulInteger for what is quantised at run time, got {node.op_type} at node "
-            f"'{node.name}'; quantise convolutions statically"
-        )
-
     def _quantize_at_run_time(self, node: NodeProto) -> None:
-        """Codes of [0, 255] over the range of the values and 0, as ONNX defines them."""
+        """Scale and zero point of codes of [0, 255] for the range of the values and 0."""
         x, (codes, scale, zero) = node.input[0], node.output
         number = {v: self.constant(node, np.float32(v)) for v in (0, 1, 128, 255)}
 
@@ -225,50 +223,79 @@ class _Expander:
         emit("Where", emit("Equal", extent, number[0]), number[1], step, output=scale)
         place = emit("Neg", emit("Div", low, scale))
         offset = emit("Round", emit("Clip", place, number[0], number[255]))
-        steps = emit("Add", emit("Round", emit("Div", x, scale)), offset)
-        places = emit("Sub", emit("Clip", steps, number[0], number[255]), number[128])
-        self.codes[codes] = emit("Cast", places, to=TensorProto.INT8)
-        offset = emit("Sub", offset, number[128])
-        self.zeros[zero] = emit("Cast", offset, to=TensorProto.INT32)
+        shifted = emit("Cast", emit("Sub", offset, number[128]), to=TensorProto.INT32)
+        self.codes[codes], self.zeros[zero] = node, (shifted, offset)
+
+    def _activations(self, node: NodeProto, pads: tuple[int, ...] = ()) -> tuple[str, str]:
+        """The first factor as int32, padded with what stands for 0, and its zero point."""
+        codes = node.input[0]
+        maker = self.codes.get(codes)
+        if maker is None or list(node.input[2:3]) != [maker.output[2]]:
+            raise _error(node, "DynamicQuantizeLinear in front of it")
+        zero, offset = self.zeros[maker.output[2]]
+        if (codes, pads) not in self.wide:
+            low, shift, high = (self.constant(maker, np.float32(v)) for v in (0, 128, 255))
+            x = maker.input[0]
+            if pads:
+                x = self.emit(
+                    maker, "Pad", x, self.constant(maker, np.asarray(pads, np.int64)), low
+                )
+            steps = self.emit(maker, "Round", self.emit(maker, "Div", x, maker.output[1]))
+            places = self.emit(maker, "Clip", self.emit(maker, "Add", steps, offset), low, high)
+            places = self.emit(maker, "Sub", places, shift)
+            narrow = self.emit(maker, "Cast", places, to=TensorProto.INT8)
+            self.wide[codes, pads] = self.emit(maker, "Cast", narrow, to=TensorProto.INT32)
+        return self.wide[codes, pads], zero
 
     def _integer_product(self, node: NodeProto) -> None:
         """Σ (a - za)·(b - zb) = Σ a·b - zb·Σ a - za·(Σ b - K·zb), all in int32."""
         weight, wide, zero = self._weight(node)
+        if wide.ndim != 2:
+            raise _error(node, "a weight of two dimensions")
         a, a_zero = self._activations(node)
-        result = self.emit(node, "MatMul", a, self.emit(node, "Cast", weight, to=TensorProto.INT32))
-        terms = []
+        result = self.emit(node, "MatMul", a, weight)
         if zero.any():
             ones = self.constant(node, np.ones((len(wide), 1), np.int32))
             sums = self.emit(node, "MatMul", a, ones)
-            terms.append(self.emit(node, "Mul", sums, self.constant(node, zero.astype(np.int32))))
-        if a_zero:
-            share = self.constant(node, (wide - zero).sum(0).astype(np.int32))
-            terms.append(self.emit(node, "Mul", a_zero, share))
-        for number, term in enumerate(terms, 1):
-            output = node.output[0] if number == len(terms) else ""
-            result = self.emit(node, "Sub", result, term, output=output)
-        if not terms:
-            self.emit(node, "Identity", result, output=node.output[0])
+            result = self._less(node, result, sums, zero)
+        self._less(node, result, a_zero, (wide - zero).sum(0), node.output[0])
+
+    def _integer_conv(self, node: NodeProto) -> None:
+        """The same of convolutions, whose padding stands for 0: zero points of codes."""
+        kept = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+        weight, wide, zero = self._weight(node)
+        groups, spatial = kept.get("group", 1), wide.ndim - 2
+        if kept.pop("auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID"):
+            raise _error(node, "pads as numbers")
+        pads = kept.pop("pads", [0] * 2 * spatial)
+        around = (0, 0, *pads[:spatial], 0, 0, *pads[spatial:]) if any(pads) else ()
+        a, a_zero = self._activations(node, around)
+        result = self.emit(node, "Conv", a, weight, **kept)
+        zero = zero.reshape(-1, *[1] * (spatial + 1))
+        if zero.any():
+            rows = 1 if groups == 1 else len(wide)  # A group sums its own channels.
+            ones = self.constant(node, np.ones((rows, *wide.shape[1:]), np.int32))
+            sums = self.emit(node, "Conv", a, ones, **kept)
+            result = self._less(node, result, sums, zero[:, 0])
+        share = (wide - zero).reshape(len(wide), -1).sum(1).reshape(-1, *[1] * spatial)
+        self._less(node, result, a_zero, share, node.output[0])
+
+    def _less(
+        self, node: NodeProto, value: str, factor: str, share: Array, output: str = ""
+    ) -> str:
+        """`value - factor·share`, in int32."""
+        term = self.emit(node, "Mul", factor, self.constant(node, share.astype(np.int32)))
+        return self.emit(node, "Sub", value, term, output=output)
 
     def _weight(self, node: NodeProto) -> tuple[str, Array, Array]:
-        """Codes of int8 of the second factor: their name, values, and zero points."""
+        """The second factor's codes as int8: their name in int32, values, and zero points."""
         codes = self.array(node, 1)
-        if codes.ndim != 2:
-            raise _error(node, "a weight of two dimensions")
-        wide, offset = codes.astype(np.int64), self.array(node, 3, 0).astype(np.int64)
-        if codes.dtype == np.int8:
-            return node.input[1], wide, offset
-        wide, offset = wide - 128, offset - 128
-        return self.constant(node, wide.astype(np.int8)), wide, offset
-
-    def _activations(self, node: NodeProto) -> tuple[str, str]:
-        """The first factor as int32, and the name of its zero point, "" if that is 0."""
-        name = node.input[0]
-        zero = node.input[2] if len(node.input) > 2 else ""
-        if name not in self.codes or zero not in self.zeros:
-            raise _error(node, "DynamicQuantizeLinear in front of it")
-        wide = self.emit(node, "Cast", self.codes[name], to=TensorProto.INT32)
-        return wide, self.zeros[zero]
+        values, zero = codes.astype(np.int64), self.array(node, 3, 0).astype(np.int64)
+        name = node.input[1]
+        if codes.dtype == np.uint8:
+            values, zero = values - 128, zero - 128
+            name = self.constant(node, values.astype(np.int8))
+        return self.emit(node, "Cast", name, to=TensorProto.INT32), values, zero
 
 
 def _unpacked(codes: Array, bits: int) -> Array:
