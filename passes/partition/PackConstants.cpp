@@ -5,10 +5,10 @@
 #include "passes/Support/Constants.h"
 #include "passes/Support/PackedConstants.h"
 #include "passes/Support/Target.h"
-#include "passes/accel/PlanContraction.h"
 #include "passes/partition/Partition.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 
 namespace mlir::asic {
 #define GEN_PASS_DEF_PACKCONSTANTSPASS
@@ -44,12 +44,14 @@ static bool allWithin(ArrayRef<char> bytes, int8_t low, int8_t high) {
 }
 
 /// True when every reader loads tiles of the constant into sram: operands of
-/// computed generics, without a padding or an initial value between.
+/// generics that compute. One that only moves its operand may be the initial
+/// value of another.
 static bool isOnlyLoaded(arith::ConstantOp constant) {
   return !constant->use_empty() &&
          llvm::all_of(constant->getUses(), [](OpOperand &use) {
            auto user = dyn_cast<linalg::GenericOp>(use.getOwner());
-           return user && user.isDpsInput(&use) && !isAbsorbed(user);
+           return user && user.isDpsInput(&use) &&
+                  !llvm::hasSingleElement(*user.getBody());
          });
 }
 

@@ -55,10 +55,10 @@ func.func @codes(%x: tensor<4x32xi32>, %y: tensor<1x128xi32>, %z: tensor<1x100xi
 }
 
 // What something else reads than tiles of a generic stays as it is: a result, a
-// padding, an initial value.
+// padding, an initial value, one that is broadcast.
 // CHECK-LABEL: func.func @other_readers
 // CHECK-NOT: asic.packed
-func.func @other_readers(%x: tensor<128xi8>) -> (tensor<128xi8>, tensor<130xi8>, tensor<128xi8>) attributes {asic.region = "accelerator"} {
+func.func @other_readers(%x: tensor<128xi8>, %y: tensor<2x128xi8>) -> (tensor<128xi8>, tensor<130xi8>, tensor<128xi8>, tensor<2x128xi8>) attributes {asic.region = "accelerator"} {
   %zero = arith.constant 0 : i8
   %result = arith.constant dense<1> : tensor<128xi8>
   %source = arith.constant dense<2> : tensor<128xi8>
@@ -73,7 +73,13 @@ func.func @other_readers(%x: tensor<128xi8>) -> (tensor<128xi8>, tensor<130xi8>,
     %s = arith.addi %a, %o : i8
     linalg.yield %s : i8
   } -> tensor<128xi8>
-  return %result, %pad, %sum : tensor<128xi8>, tensor<130xi8>, tensor<128xi8>
+  %start = arith.constant dense<4> : tensor<128xi8>
+  %broadcast = linalg.generic {indexing_maps = [#row, #id], iterator_types = ["parallel", "parallel"]}
+    ins(%start : tensor<128xi8>) outs(%y : tensor<2x128xi8>) {
+  ^bb0(%a: i8, %o: i8):
+    linalg.yield %a : i8
+  } -> tensor<2x128xi8>
+  return %result, %pad, %sum, %broadcast : tensor<128xi8>, tensor<130xi8>, tensor<128xi8>, tensor<2x128xi8>
 }
 
 // The host reads bytes.
