@@ -12,6 +12,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/SmallBitVector.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/FormatVariadic.h"
 
@@ -245,10 +246,9 @@ Refusal Legality::checkGeneric(linalg::GenericOp op) const {
   if (Refusal refusal = checkIndexing(op))
     return refusal;
   if (isContraction(op)) {
+    // Without a mode a sum of products is still a vector reduction.
     Refusal refusal = checkContraction(op);
-    // Without a mode an integer sum of products is still a vector reduction.
-    bool isInteger = getElementTypeOrSelf(op.getResult(0)).isInteger();
-    return refusal && isInteger ? checkMap(op) : refusal;
+    return refusal && checkMap(op) ? refusal : std::nullopt;
   }
   return checkMap(op);
 }
@@ -278,13 +278,32 @@ Refusal Legality::checkContraction(linalg::GenericOp op) const {
       .str();
 }
 
+/// Whether an input is read again for another result: a dot product of two
+/// tensors in step has nothing that a matrix unit could keep.
+static bool reusesInputs(linalg::GenericOp op) {
+  return llvm::any_of(op.getDpsInputOperands(), [&](OpOperand *input) {
+    llvm::SmallBitVector unused =
+        getUnusedDimsBitVector(op.getMatchingIndexingMap(input));
+    SmallVector<int64_t> extents = op.getStaticLoopRanges();
+    return llvm::any_of(unused.set_bits(),
+                        [&](unsigned loop) { return extents[loop] != 1; });
+  });
+}
+
 Refusal Legality::explainSlowPath(linalg::GenericOp op) const {
-  if (!isContraction(op))
+  if (!isContraction(op) || !reusesInputs(op))
     return std::nullopt;
   Refusal refusal = checkContraction(op);
   if (!refusal)
     return std::nullopt;
-  auto [reason, remedy] = StringRef(*refusal).split("; ");
+  auto [reason, otherRemedy] = StringRef(*refusal).split("; ");
+  std::string remedy = otherRemedy.str();
+  // Products that are written as such have been given a mode.
+  for (const TargetModel::MxuMode &mode : target.mxu.modes)
+    if (getElementTypeOrSelf(op.getResult(0)).isF32() &&
+        mode.acc == ElementType::F32 && mode.a == ElementType::BF16)
+      remedy =
+          "write it as a matrix product, whose factors are rounded to bf16";
   return llvm::formatv("{0}: the vector unit computes it, at most {1} "
                        "multiply-accumulates per cycle against {2}; {3}",
                        reason, target.vpu.lanes,

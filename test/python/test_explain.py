@@ -146,6 +146,25 @@ def test_a_contraction_without_a_mode_is_a_slow_path(tmp_path: Path) -> None:
     assert "16 multiply-accumulates per cycle against 256" in report["slow_paths"][0]["reason"]
 
 
+class Dots(nn.Module):
+    """Products that are summed by hand, in float32: in step, and with one factor used again."""
+
+    def forward(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        return (x * y).sum(-1), (x * y[:1]).sum(-1)
+
+
+def test_sums_of_products_stay_on_the_vector_unit() -> None:
+    args = torch.randn(8, 24), torch.randn(8, 24)
+    compiled = asic.compile(Dots().eval(), args, target="edge-tx1")
+    for got, want in zip(compiled(*args), Dots()(*args), strict=True):
+        torch.testing.assert_close(got, want, rtol=1e-5, atol=1e-5)
+    report = compiled.report().to_dict()
+    assert report["fallbacks"] == []
+    (slow,) = report["slow_paths"]  # The other would be no faster as a matrix product.
+    assert "got f32 x f32 -> f32: the vector unit computes it" in slow["reason"]
+    assert slow["remedy"] == "write it as a matrix product, whose factors are rounded to bf16"
+
+
 def test_a_vector_unit_without_accumulators_falls_back(tmp_path: Path) -> None:
     compiled = _quantized(_target(tmp_path, vpu_formats=["i8"]))
     reasons = {record["reason"] for record in compiled.report().to_dict()["fallbacks"]}
