@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor, fx
+from torch import Tensor, fx, nn
 
 from asic.compiled import Compiled
 from asic.dynamo_graph import (
@@ -34,6 +34,9 @@ from asic.tensors import to_torch
 
 #: Forms of one graph (shapes, values of weights) that are compiled before it is left to PyTorch.
 FORM_LIMIT = 8
+
+#: Sums that a weight is known by.
+_LANES = 1021
 
 _OPTIONS = frozenset({"target", "fallback", "options"})
 
@@ -129,7 +132,7 @@ class _Form:
 
     Attributes:
         key: shapes of the inputs, values of integers.
-        weights: identity and version of every constant.
+        weights: identity and fingerprint of every constant.
         others: results that are no tensors, by position.
     """
 
@@ -241,11 +244,11 @@ class Graph:
         self._forms.append(form)
         return form
 
-    def _weights(self, args: tuple[Any, ...], compiled: Compiled) -> list[tuple[Any, int]]:
-        """Every constant and how often it has been written to; state may change."""
+    def _weights(self, args: tuple[Any, ...], compiled: Compiled) -> list[tuple[Any, Any]]:
+        """Every constant and what it holds; state may change."""
         constants = [args[i] for i, path in self._paths.items() if path not in compiled.state]
         own = [*self._module.parameters(), *self._module.buffers()]
-        return [(_Identity(t), 0 if t.is_inference() else t._version) for t in (*constants, *own)]
+        return [(_Identity(t), _fingerprint(t)) for t in (*constants, *own)]
 
 
 class _Identity(weakref.ref):  # type: ignore[type-arg]
@@ -255,6 +258,22 @@ class _Identity(weakref.ref):  # type: ignore[type-arg]
         return isinstance(other, _Identity) and self() is not None and self() is other()
 
     __hash__ = weakref.ref.__hash__
+
+
+def _fingerprint(tensor: Tensor) -> Any:
+    """What differs when values do. PyTorch's count of writes misses those through `.data` and NumPy.
+
+    Sums of every 1021st 64-bit word: a prime, so that rows that change places change sums.
+    """
+    if type(tensor) not in (Tensor, nn.Parameter):  # Of other memory than its own.
+        return 0 if tensor.is_inference() else tensor._version
+    with torch.no_grad():
+        data = tensor.detach().contiguous().reshape(-1).view(torch.uint8)
+        if data.storage_offset() % 8:
+            data = data.clone()
+        whole = data.numel() // (8 * _LANES) * 8 * _LANES
+        sums = data[:whole].view(torch.int64).reshape(-1, _LANES).sum(0)
+        return sums.numpy().tobytes() + data[whole:].numpy().tobytes()
 
 
 def _unsuitable(args: tuple[Any, ...]) -> str | None:

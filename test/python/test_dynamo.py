@@ -170,6 +170,24 @@ def test_weights_that_change() -> None:
     close(compiled(x), model(x))
 
 
+def test_weights_that_change_behind_pytorch() -> None:
+    """None of these is counted as a write to the parameter."""
+    model = nn.Linear(64, 64).eval()
+    compiled = compile(model)
+    x = torch.randn(2, 64)
+    close(compiled(x), model(x))
+    model.weight.data.add_(torch.randn(64, 64))
+    close(compiled(x), model(x))
+    model.weight.data = torch.randn(64, 64)
+    close(compiled(x), model(x))
+    model.weight.data.copy_(model.weight.data.flip(0))
+    close(compiled(x), model(x))
+    model.bias.detach().numpy()[:] = 3
+    close(compiled(x), model(x))
+    nn.utils.vector_to_parameters(torch.randn(64 * 65), model.parameters())
+    close(compiled(x), model(x))
+
+
 def test_two_modules_do_not_share_weights() -> None:
     model = nn.Linear(8, 8).eval()
     other = copy.deepcopy(model)
