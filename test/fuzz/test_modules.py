@@ -122,7 +122,7 @@ def test_ops_that_seldom_fit_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def spread(layer: nn.Module, x: torch.Tensor) -> float:
-    runs = noisy_runs(layer, (x,), 8, narrow=False)
+    runs = noisy_runs(layer, (x,), 8)
     return float(torch.stack([run[0] - layer(x) for run in runs]).detach().abs().max())
 
 

@@ -63,6 +63,19 @@ def _alike(op: Any) -> Callable[..., Any]:
     return broadcast
 
 
+def _of_one_type(op: Any, values: int, bounds: int) -> Callable[..., Any]:
+    """Decomposition of an `op` that compares arguments of two types: both get the wider one."""
+
+    def compared(*args: Any, **kwargs: Any) -> Any:
+        dtype = torch.promote_types(args[values].dtype, args[bounds].dtype)
+        if args[values].dtype == args[bounds].dtype:
+            return NotImplemented
+        wide = [a.to(dtype) if i in (values, bounds) else a for i, a in enumerate(args)]
+        return op(*wide, **kwargs)
+
+    return compared
+
+
 def _convolution(
     x: Tensor,
     weight: Tensor,
@@ -103,11 +116,13 @@ def rewrites() -> dict[Any, Callable[..., Any]]:
     }
     averages = {aten.avg_pool1d.default: 1, aten.avg_pool2d.default: 2, aten.avg_pool3d.default: 3}
     return {
+        aten.bucketize.Tensor: _of_one_type(aten.bucketize.Tensor, 0, 1),
         aten.constant_pad_nd.default: _pad,
         aten.convolution.default: _convolution,
         aten.fmax.default: _alike(aten.fmax.default),
         aten.fmin.default: _alike(aten.fmin.default),
         aten.leaky_relu.default: _leaky_relu,
+        aten.searchsorted.Tensor: _of_one_type(aten.searchsorted.Tensor, 1, 0),
         aten.where.self: _where,
         **{op: _batched(op, rank) for op, rank in pools.items()},
         **{op: _batched(op, rank, in_float32(op)) for op, rank in averages.items()},

@@ -31,6 +31,9 @@ AMOUNT = {torch.float32: 2.0**-20, torch.float16: 2.0**-10, torch.bfloat16: 2.0*
 #: Contractions of a machine whose array has bfloat16 operands.
 NARROW = 2.0**-8
 
+#: Contractions of operands that are a code or two off.
+CODES = 2.0**-6
+
 #: Ops that only move, compare or choose values: they do not round.
 _EXACT = frozenset(
     [
@@ -181,10 +184,10 @@ _MOMENTS = frozenset(["var", "std", "var_mean", "std_mean"])
 class Noise(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Adds noise to every op that rounds, the same for the same seed and values."""
 
-    def __init__(self, seed: int, narrow: bool = False) -> None:
+    def __init__(self, seed: int, contractions: float = 0.0) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._seed = seed
-        self._narrow = narrow
+        self._contractions = contractions
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
@@ -197,7 +200,7 @@ class Noise(TorchDispatchMode):  # type: ignore[no-untyped-call]
             made = func(*args, **kwargs)
             narrower = made.is_floating_point() and made.element_size() < args[0].element_size()
             return self._add(made) if narrower or not args[0].is_floating_point() else made
-        least = NARROW if self._narrow and name in _CONTRACTIONS else 0.0
+        least = self._contractions if name in _CONTRACTIONS else 0.0
         noisy = pytree.tree_map(lambda leaf: self._add(leaf, least), args)
         if name in _NORMS or name in _MOMENTS:
             with self:
@@ -256,12 +259,16 @@ def exposed() -> Iterator[None]:
 
 
 def noisy_runs(
-    call: Callable[..., Any], args: tuple[Any, ...], count: int, narrow: bool
+    call: Callable[..., Any], args: tuple[Any, ...], count: int, contractions: float = 0.0
 ) -> list[list[Tensor]]:
-    """The flattened outputs of `count` runs with different noise."""
+    """The flattened outputs of `count` runs with different noise.
+
+    Args:
+        contractions: relative size of the noise on the operands of contractions, at least.
+    """
     runs = []
     with exposed():
         for number in range(count):
-            with Noise(0x51ED27 * (number + 1) & 0x7FFFFFFF, narrow):
+            with Noise(0x51ED27 * (number + 1) & 0x7FFFFFFF, contractions):
                 runs.append(pytree.tree_leaves(call(*args)))
     return runs

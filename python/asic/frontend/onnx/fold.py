@@ -11,6 +11,7 @@ from onnx import NodeProto
 from onnx.reference import ReferenceEvaluator
 
 from asic.frontend.fold import FOLD_LIMIT
+from asic.frontend.onnx.forms import define, rewrite
 from asic.frontend.onnx.graph import OnnxGraph
 from asic.frontend.onnx.quantized import make_signed
 from asic.frontend.onnx.recurrent import unroll
@@ -39,11 +40,11 @@ def simplify(graph: OnnxGraph) -> None:
     """Infers all shapes, computes what is constant, unrolls recurrent nodes and folds batch
     norms, in place."""
     graph.infer_shapes()
-    while _fold_constants(graph):
+    while _fold_constants(graph) or define(graph):
         graph.infer_shapes()
     make_signed(graph)
     graph.infer_shapes()
-    while _fold_constants(graph) or unroll(graph):
+    while _fold_constants(graph) or unroll(graph) or rewrite(graph):
         graph.infer_shapes()
     _slice_gathers(graph)
     _fold_batch_norms(graph)

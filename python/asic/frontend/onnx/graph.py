@@ -79,6 +79,23 @@ class OnnxGraph:
         del self.model.graph.node[:]
         self.model.graph.node.extend(kept)
 
+    def lift_constants(self) -> None:
+        """Constant nodes become initializers."""
+        kept = []
+        for node in self.nodes:
+            value = next((a for a in node.attribute if a.name == "value"), None)
+            if node.op_type != "Constant":
+                kept.append(node)
+            elif value is not None:
+                self._name(node, _widened(np.asarray(numpy_helper.to_array(value.t))))
+            else:
+                self._name(node, _scalar(node))
+        self.replace_nodes(kept)
+
+    def _name(self, node: NodeProto, array: Array) -> None:
+        self.arrays[node.output[0]] = array
+        self.model.graph.initializer.append(_tensor(node.output[0], array))
+
     def infer_shapes(self) -> None:
         """Types of all values, from scratch."""
         del self.model.graph.value_info[:]
@@ -138,13 +155,16 @@ def examples(path: Path, shapes: dict[str, tuple[int, ...]]) -> tuple[Array, ...
 
 def _load(path: Path) -> ModelProto:
     try:
-        return onnx.load(path, load_external_data=False)
+        model = onnx.load(path, load_external_data=False)
     except FileNotFoundError:
         raise error(f"expected an ONNX file, got no file at {path}") from None
     except Exception as problem:  # Damage may look like anything to protobuf.
         raise error(
             f"expected an ONNX file, got other bytes in {path}; export it again"
         ) from problem
+    if not model.graph.output:
+        raise error(f"expected an ONNX file with results, got none in {path}; export it again")
+    return model
 
 
 def read(path: Path, args: tuple[Any, ...] | None) -> OnnxGraph:
@@ -161,7 +181,7 @@ def read(path: Path, args: tuple[Any, ...] | None) -> OnnxGraph:
     graph = OnnxGraph(model, {}, str(path))
     _name_nodes(model)
     _take_data(graph, path)
-    _lift_constants(graph)
+    graph.lift_constants()
     _fix_shapes(graph, args)
     return graph
 
@@ -173,7 +193,11 @@ def _updated(model: ModelProto, path: Path) -> ModelProto:
         return model
     try:
         return onnx.version_converter.convert_version(model, OLDEST_OPSET)
-    except (RuntimeError, onnx.shape_inference.InferenceError) as problem:
+    except (
+        RuntimeError,
+        onnx.shape_inference.InferenceError,
+        onnx.version_converter.ConvertError,
+    ) as problem:
         raise error(
             f"expected operator set {OLDEST_OPSET} or newer in {path}, or nodes that "
             f"onnx.version_converter updates, got {version}; export the model again",
@@ -234,20 +258,6 @@ def _tensor(name: str, array: Array, kind: int | None = None) -> TensorProto:
     if array.size <= INLINE_LIMIT or (array.ndim < 2 and array.dtype.kind in "iu"):
         tensor.raw_data = np.ascontiguousarray(array).tobytes()
     return tensor
-
-
-def _lift_constants(graph: OnnxGraph) -> None:
-    """Constant nodes become initializers."""
-    kept = []
-    for node in graph.nodes:
-        value = next((a for a in node.attribute if a.name == "value"), None)
-        if node.op_type != "Constant":
-            kept.append(node)
-        elif value is not None:
-            graph.add(node.output[0], _widened(np.asarray(numpy_helper.to_array(value.t))))
-        else:
-            graph.add(node.output[0], _scalar(node))
-    graph.replace_nodes(kept)
 
 
 def _scalar(node: NodeProto) -> Array:

@@ -19,7 +19,7 @@ from asic.frontend.messages import error
 from asic.frontend.onnx.fold import simplify
 from asic.frontend.onnx.graph import OnnxGraph, dtype_of, read, shape_of
 from asic.frontend.onnx.operators import expand
-from asic.frontend.onnx.rewrite import Rewriter, raise_markers
+from asic.frontend.onnx.rewrite import Rewriter, raise_nodes
 from asic.frontend.pipeline import lower_to_linalg, run_passes, walk
 from asic.frontend.skew import ONNX_TO_TORCH, ir, new_context
 from asic.frontend.weights import INLINE_LIMIT
@@ -48,10 +48,11 @@ def import_onnx(path: Path, args: tuple[Any, ...] | None = None) -> Imported:
     context = new_context()
     names = _resource_names(graph)
     module = _import(graph, context, names)
-    raise_markers(module)
+    raise_nodes(module)
     run_passes(module, context, ONNX_TO_TORCH, _unsupported)
     Rewriter(module).run()
     lower_to_linalg(module, context)
+    _check_static(module)
     inputs = _infos(graph.inputs())
     outputs = _infos(graph.model.graph.output)
     name_borders(module, inputs, outputs)
@@ -100,6 +101,22 @@ def _check_types(graph: OnnxGraph) -> None:
                     f"'{name}' of {node.op_type} at node '{node.name}'; keep that part outside "
                     "the compiled model"
                 )
+
+
+def _check_static(module: Any) -> None:
+    """No shape was lost on the way."""
+    dynamic: list[str] = []
+
+    def visit(op: Any) -> None:
+        if any(re.match(r"tensor<(\d+x)*\?", str(result.type)) for result in op.results):
+            dynamic.append(_node_name(op.location))
+
+    walk(module, visit)
+    if dynamic:
+        raise error(
+            "expected shapes that follow from the inputs' shapes, got an unknown one at node "
+            f"'{dynamic[0]}'; keep that part outside the compiled model"
+        )
 
 
 def _resource_names(graph: OnnxGraph) -> dict[str, str]:
@@ -185,19 +202,25 @@ def _import(graph: OnnxGraph, context: Any, names: dict[str, str]) -> Any:
 
 
 def _unsupported(module: Any, problem: ir.MLIRError) -> CompileError:
-    """The first ONNX node that torch-mlir has no lowering for."""
-    left: list[tuple[str, str]] = []
+    """The ONNX node that torch-mlir has no lowering for."""
+    left: dict[str, str] = {}
 
     def visit(op: Any) -> None:
         if op.name == "torch.operator":
-            name = ir.StringAttr(op.attributes["name"]).value
-            found = re.search(r'"([^"]*)"', str(op.location))
-            left.append((name.removeprefix("onnx."), found[1] if found else "?"))
+            name = ir.StringAttr(op.attributes["name"]).value.removeprefix("onnx.")
+            if name != "Constant":  # All of these are left, whatever failed.
+                left[_node_name(op.location)] = name
 
     walk(module, visit)
-    kind, node = left[0] if left else ("an operator", "?")
+    blamed = [_node_name(d.location) for d in problem.error_diagnostics]
+    node = next((name for name in (*blamed, *left) if name in left), "?")
     return error(
-        f"cannot lower {kind} at node '{node}'; export the model without it, or with another "
-        "operator set",
+        f"cannot lower {left.get(node, 'an operator')} at node '{node}'; export the model without "
+        "it, or with another operator set",
         *(d.message for d in problem.error_diagnostics),
     )
+
+
+def _node_name(location: Any) -> str:
+    found = re.search(r'"([^"]*)"', str(location))
+    return found[1] if found else "?"

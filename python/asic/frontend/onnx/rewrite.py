@@ -8,14 +8,21 @@ that the weight is not copied per batch.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from asic.frontend.composites import declare
+import torch
+
+from asic.frontend.composites import declare, is_composite
 from asic.frontend.pipeline import walk
 from asic.frontend.skew import ir
 
 _INT = "!torch.int"
+_NONE = "!torch.none"
 _OPSET = "torch.onnx_meta.opset_version"
+
+#: Interpolation by its names before and after operator set 20.
+_MODES = {"bilinear": 0, "linear": 0, "nearest": 1, "bicubic": 2, "cubic": 2}
 
 _MOVES = (
     "torch.aten.permute",
@@ -34,23 +41,29 @@ _NEAREST = frozenset(
 )
 
 
-def raise_markers(module: Any) -> None:
-    """Makes markers of QuantizeLinear and DequantizeLinear, before torch-mlir lowers them.
+def raise_nodes(module: Any) -> None:
+    """Makes composites of what torch-mlir would lower to something else, before it does.
 
-    It would make tensors of quantised types of them, which nothing behind it takes.
+    Of QuantizeLinear and DequantizeLinear it makes tensors of quantised types, which nothing
+    behind it takes; samples outside of an image it reads first and masks afterwards.
     """
     rewriter = Rewriter(module)
-    found: list[tuple[Any, str]] = []
+    rules = {
+        "onnx.DequantizeLinear": lambda op: rewriter.mark(op, "dequantize"),
+        "onnx.GridSample": rewriter.sample,
+        "onnx.QuantizeLinear": lambda op: rewriter.mark(op, "quantize"),
+    }
+    found: list[tuple[Any, Any]] = []
 
     def visit(op: Any) -> None:
         if op.name == "torch.operator":
-            name = ir.StringAttr(op.attributes["name"]).value
-            if name in ("onnx.QuantizeLinear", "onnx.DequantizeLinear"):
-                found.append((op, name.removeprefix("onnx.").removesuffix("Linear").lower()))
+            rule = rules.get(ir.StringAttr(op.attributes["name"]).value)
+            if rule is not None:
+                found.append((op, rule))
 
     walk(module, visit)
-    for op, verb in found:
-        rewriter.mark(op, verb)
+    for op, rule in found:
+        rule(op)
     # The conversion looks for the operator set in every function.
     functions = list(module.body.operations)
     (main,) = (f for f in functions if _OPSET in f.attributes)
@@ -71,15 +84,20 @@ class Rewriter:
         """Rewrites every op that there is a rule for."""
         rules = {
             "torch.aten.softmax.int": self._softmax,
-            "torch.aten.native_layer_norm": self._layer_norm,
-            "torch.aten.gelu": self._gelu,
             "torch.aten.__interpolate.size_list_scale_list": self._resize,
             "torch.aten.matmul": self._matmul,
         }
-        found: list[Any] = []
-        walk(self._module, lambda op: found.append(op) if op.name in rules else None)
-        for op in found:
-            rules[op.name](op)
+        found: list[tuple[Any, Any]] = []
+
+        def visit(op: Any) -> None:
+            if op.name in rules:
+                found.append((op, rules[op.name]))
+            elif (target := _overload(op.name)) is not None and is_composite(target):
+                found.append((op, partial(self._composite, target=target)))
+
+        walk(self._module, visit)
+        for op, rule in found:
+            rule(op)
 
     def mark(self, op: Any, verb: str) -> None:
         """Puts a marker in place of a node that quantises or dequantises to int8."""
@@ -99,6 +117,25 @@ class Rewriter:
             scalars,
         )
 
+    def sample(self, op: Any) -> None:
+        """Puts PyTorch's operator in place of a GridSample."""
+
+        def option(name: str, default: str) -> str:
+            key = f"torch.onnx.{name}"
+            return str(ir.StringAttr(op.attributes[key]).value if key in op.attributes else default)
+
+        corners = "torch.onnx.align_corners"
+        scalars = {
+            "interpolation_mode": _MODES[option("mode", "linear")],
+            "padding_mode": ("zeros", "border", "reflection").index(
+                option("padding_mode", "zeros")
+            ),
+            "align_corners": corners in op.attributes
+            and bool(ir.IntegerAttr(op.attributes[corners]).value),
+        }
+        operands = dict(zip(("input", "grid"), op.operands, strict=True))
+        self._call(op, "aten.grid_sampler", "default", operands, scalars)
+
     def _softmax(self, op: Any) -> None:
         dim = _integer(op.operands[1])
         if dim is None:
@@ -107,23 +144,27 @@ class Rewriter:
         attributes = {"dim": dim % max(rank, 1), "half_to_float": False}
         self._call(op, "aten._softmax", "default", {"self": op.operands[0]}, attributes)
 
-    def _layer_norm(self, op: Any) -> None:
-        shape = [_integer(v) for v in op.operands[1].owner.operands]
-        epsilon = _float(op.operands[4])
-        if epsilon is None or None in shape or any(_is_used(r) for r in op.results[1:]):
+    def _composite(self, op: Any, target: Any) -> None:
+        """A composite as PyTorch's programs have it; left alone where a scalar is computed."""
+        operands: dict[str, Any] = {}
+        scalars: dict[str, Any] = {}
+        for argument, value in zip(target._schema.arguments, op.operands, strict=True):
+            kind = str(value.type)
+            if kind.startswith("!torch.vtensor"):
+                operands[argument.name] = value
+            elif "vtensor" in kind:
+                for i, member in enumerate(value.owner.operands):
+                    if str(member.type) != _NONE:
+                        operands[f"{argument.name}.{i}"] = member
+            elif kind != _NONE:
+                scalars[argument.name] = _constant(value)
+        rank = len(_shape(next(iter(operands.values()))) or ())
+        if None in scalars.values() or "dtype" in scalars:
             return
-        named = dict(
-            zip(("input", "weight", "bias"), (op.operands[i] for i in (0, 2, 3)), strict=True)
-        )
-        operands = {k: v for k, v in named.items() if str(v.type) != "!torch.none"}
-        attributes = {"normalized_shape": shape, "eps": epsilon}
-        self._call(op, "aten.native_layer_norm", "default", operands, attributes)
-
-    def _gelu(self, op: Any) -> None:
-        kind = op.operands[1].owner
-        approximate = ir.StringAttr(kind.attributes["value"]).value
-        operands = {"self": op.operands[0]}
-        self._call(op, "aten.gelu", "default", operands, {"approximate": approximate})
+        if isinstance(scalars.get("dim"), int):
+            scalars["dim"] %= max(rank, 1)
+        name = f"aten.{target._schema.name.split('::')[-1]}"
+        self._call(op, name, target._overloadname, operands, scalars)
 
     def _resize(self, op: Any) -> None:
         """Images made larger by whole factors, where ONNX and PyTorch agree."""
@@ -146,13 +187,16 @@ class Rewriter:
     def _call(
         self, op: Any, name: str, overload: str, operands: dict[str, Any], scalars: dict[str, Any]
     ) -> None:
-        """Puts a call of a composite in place of `op`, for its first result."""
+        """Puts a call of a composite in place of `op`, for those of its results that are read."""
+        results = [r for r in op.results if _is_used(r)] or [op.results[0]]
         with op.location:
             attributes = {f"asic.{k}": _attribute(v) for k, v in scalars.items()}
             attributes["asic.operands"] = _attribute(list(operands))
             attributes["asic.op"] = _attribute(f"{name}.{overload}")
-            attributes["asic.results"] = _attribute([0])
-        values, types = list(operands.values()), [op.results[0].type]
+            attributes["asic.results"] = _attribute([r.result_number for r in results])
+            values, types = list(operands.values()), [r.type for r in results]
+            if str(values[0].type).endswith(",ui8>"):
+                attributes["asic.unsigned"] = _attribute(True)
         callee = declare(
             self._module, self._symbols, self._declared, name, values, types, attributes
         )
@@ -164,7 +208,8 @@ class Rewriter:
             loc=op.location,
             ip=ir.InsertionPoint(op),
         )
-        op.results[0].replace_all_uses_with(call.result)
+        for old, new in zip(results, call.results, strict=True):
+            old.replace_all_uses_with(new)
         op.erase()
 
     def _matmul(self, op: Any) -> None:
@@ -258,22 +303,39 @@ def _is_constant(value: Any) -> bool:
     return bool(name == "torch.vtensor.literal")
 
 
+def _overload(name: str) -> Any:
+    """PyTorch's operator of an op of the torch dialect; None of anything else."""
+    parts = name.split(".")
+    if parts[:2] != ["torch", "aten"] or len(parts) not in (3, 4):
+        return None
+    # Lists of tensors without gaps have a name of their own.
+    overload = parts[3] if len(parts) == 4 and parts[3] != "hacked_twin" else "default"
+    return getattr(getattr(torch.ops.aten, parts[2], None), overload, None)
+
+
+def _constant(value: Any) -> Any:
+    """The number, truth value, text or list of numbers that a value is; None if it is computed."""
+    owner = value.owner
+    name = getattr(owner, "name", "")
+    if name == "torch.prim.ListConstruct":
+        members = [_constant(member) for member in owner.operands]
+        return None if None in members else members
+    readers: dict[str, Any] = {
+        "torch.constant.int": ir.IntegerAttr,
+        "torch.constant.float": ir.FloatAttr,
+        "torch.constant.bool": ir.BoolAttr,
+        "torch.constant.str": ir.StringAttr,
+    }
+    return readers[name](owner.attributes["value"]).value if name in readers else None
+
+
 def _is_used(value: Any) -> bool:
     return any(True for _ in value.uses)
 
 
 def _integer(value: Any) -> int | None:
-    owner = value.owner
-    if getattr(owner, "name", "") != "torch.constant.int":
-        return None
-    return int(ir.IntegerAttr(owner.attributes["value"]).value)
-
-
-def _float(value: Any) -> float | None:
-    owner = value.owner
-    if getattr(owner, "name", "") != "torch.constant.float":
-        return None
-    return float(ir.FloatAttr(owner.attributes["value"]).value)
+    number = _constant(value)
+    return number if isinstance(number, int) else None
 
 
 def _attribute(value: Any) -> ir.Attribute:
