@@ -42,13 +42,24 @@ def define(graph: OnnxGraph) -> bool:
     """Puts the definitions of `_DEFINED` in their place; returns whether there was one."""
     if not any(node.op_type in _DEFINED for node in graph.nodes):
         return False
+    typed = onnx.ModelProto()
+    typed.CopyFrom(graph.model)
+    # Definitions depend on the types of all inputs: of constants, and of those that are left out.
+    for tensor in typed.graph.initializer:
+        typed.graph.value_info.add().CopyFrom(
+            helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
+        )
+    typed.graph.value_info.add().CopyFrom(
+        helper.make_tensor_value_info("", onnx.TensorProto.FLOAT, None)
+    )
     names = [("", name) for name in _DEFINED]
     try:
-        graph.model = onnx.inliner.inline_selected_functions(
-            graph.model, names, inline_schema_functions=True
-        )
+        made = onnx.inliner.inline_selected_functions(typed, names, inline_schema_functions=True)
     except RuntimeError:  # ONNX cannot say what this form is; it is refused where it is lowered.
         return False
+    if any(node.op_type == "Constant" and not node.attribute for node in made.graph.node):
+        return False  # Of an attribute that is left out.
+    graph.model = made
     graph.lift_constants()
     return True
 
