@@ -19,12 +19,13 @@ static void add(Accesses &accesses, Footprint footprint, bool isWrite,
     accesses.push_back({std::move(footprint), isWrite, type, operand});
 }
 
-/// One side of a copy or fill; the fields of its dimensions start at `n0` and
-/// `s0`.
+/// One side of a copy or fill; the fields of its `dims` dimensions start at
+/// `n0` and `s0`.
 static Footprint block(const Instruction &instruction, Space space,
-                       int64_t address, int64_t run, unsigned n0, unsigned s0) {
+                       int64_t address, int64_t run, unsigned n0, unsigned s0,
+                       unsigned dims = 4) {
   Footprint footprint(space, address, run);
-  for (unsigned d = 0; d < 4; ++d)
+  for (unsigned d = 0; d < dims; ++d)
     footprint.addDim(instruction.get(n0 + d), instruction.get(s0 + d));
   return footprint;
 }
@@ -34,9 +35,9 @@ static Footprint copySource(const Instruction &copy) {
   return block(copy, Space(copy.get(Copy_src_space)), copy.get(Copy_src_addr),
                sourceRunBytes(copy), Copy_n0, Copy_src_s0);
 }
-static Footprint copyTarget(const Instruction &copy) {
+static Footprint copyTarget(const Instruction &copy, unsigned dims = 4) {
   return block(copy, Space(copy.get(Copy_dst_space)), copy.get(Copy_dst_addr),
-               copy.get(Copy_run_bytes), Copy_n0, Copy_dst_s0);
+               copy.get(Copy_run_bytes), Copy_n0, Copy_dst_s0, dims);
 }
 
 static void copyAccesses(const Instruction &copy, Accesses &accesses) {
@@ -44,8 +45,10 @@ static void copyAccesses(const Instruction &copy, Accesses &accesses) {
   if (readsIndex(copy)) {
     src.addDim(copy.get(Copy_index_n), copy.get(Copy_index_src_s));
     dst.addDim(copy.get(Copy_index_n), copy.get(Copy_index_dst_s));
-    add(accesses, Footprint(Space::Sram, copy.get(Copy_index_addr), 4),
-        /*isWrite=*/false, ElementType::I32, "index");
+    Footprint indices(Space::Sram, copy.get(Copy_index_addr), 4);
+    indices.addDim(numIndices(copy), copy.get(Copy_index_s));
+    add(accesses, std::move(indices), /*isWrite=*/false, ElementType::I32,
+        "index");
   }
   add(accesses, std::move(src), /*isWrite=*/false, ElementType::None, "src");
   add(accesses, std::move(dst), /*isWrite=*/true, ElementType::None, "dst");
@@ -245,7 +248,8 @@ static std::optional<Fault> checkContract(const Instruction &inst) {
 static std::optional<Fault> checkAlignment(const Instruction &inst) {
   switch (inst.opcode) {
   case Opcode::Copy:
-    return readsIndex(inst) ? checkAligned(inst, Copy_index_addr, 4)
+    return readsIndex(inst) ? checkOperand(inst, Copy_index_addr,
+                                           {{Copy_n3, Copy_index_s}}, 4)
                             : std::nullopt;
   case Opcode::Fill:
     return checkOperand(inst, Fill_dst_addr,
@@ -315,11 +319,13 @@ static bool isInPlace(const Instruction &map, unsigned stream) {
 }
 
 /// True when some byte is written twice. Of a copy one index is executed, so
-/// the bytes of different indices may be the same.
+/// the bytes of different indices may be the same, and so may those of steps
+/// that have an index each: they are executed in order.
 static bool writesTwice(const Instruction &instruction, const Access &write) {
   if (!readsIndex(instruction))
     return write.bytes.overlapsItself();
-  Footprint dst = copyTarget(instruction);
+  Footprint dst =
+      copyTarget(instruction, /*dims=*/instruction.get(Copy_index_s) ? 3 : 4);
   dst.finish();
   return dst.overlapsItself();
 }

@@ -369,21 +369,25 @@ private:
     auto &queue = held[stream[pc].engine];
     while (!queue.empty())
       showFirst(queue);
-    // Of an indexed copy only what its index selects is held back.
-    isa::Instruction instruction = stream[pc];
-    applyIndex(instruction, memory);
-    HeldWrites writes{pc, currentOutputs(instruction)};
-    if (auto fault = body(instruction))
+    // Of an indexed copy only what its indices select is held back.
+    HeldWrites writes{pc, {}};
+    forEachPlain(stream[pc], memory, [&](const isa::Instruction &plain) {
+      addOutputs(plain, writes.runs);
+      return true;
+    });
+    if (auto fault = body(stream[pc]))
       return fault;
-    // What the body wrote is taken back until the instruction retires.
-    for (HeldRun &run : writes.runs)
+    // What the body wrote is taken back until the instruction retires. From the
+    // end: of runs that meet, the last has what the instruction leaves there.
+    for (HeldRun &run : llvm::reverse(writes.runs))
       std::swap_ranges(run.bytes.begin(), run.bytes.end(), run.at);
     queue.push_back(std::move(writes));
     return std::nullopt;
   }
 
-  std::vector<HeldRun> currentOutputs(const isa::Instruction &instruction) {
-    std::vector<HeldRun> runs;
+  /// Appends what an instruction without indices writes, as it is now.
+  void addOutputs(const isa::Instruction &instruction,
+                  std::vector<HeldRun> &runs) {
     for (const Access &access : accessesOf(instruction)) {
       if (!access.isWrite)
         continue;
@@ -393,7 +397,6 @@ private:
         return true;
       });
     }
-    return runs;
   }
 
   static void showFirst(std::deque<HeldWrites> &queue) {

@@ -25,7 +25,9 @@ static Cost costOfCopy(const TargetModel &target, const Instruction &copy) {
     shape.srcStrides[d] = copy.get(Copy_src_s0 + d);
     shape.dstStrides[d] = copy.get(Copy_dst_s0 + d);
   }
-  shape.indexed = copy.get(Copy_index_n) != 0;
+  shape.indices = uint64_t(numIndices(copy));
+  shape.movesSource = copy.get(Copy_index_src_s) != 0;
+  shape.movesTarget = copy.get(Copy_index_dst_s) != 0;
   shape.packed = copy.get(Copy_packed_type) != 0;
   return copyCost(target, shape);
 }

@@ -164,7 +164,8 @@ def touched(op: Instruction) -> list[tuple[str, bool, NDArray[np.int64]]]:
             for side in (("src", "dst") if op.mnemonic == "copy" else ("dst",))
         ]
         if rows and run and all(counts[:4]):
-            moved.append(("sram", False, offsets(op.number("index_addr"), [], 4)))
+            each = [(counts[3], op.number("index_s"))]
+            moved.append(("sram", False, offsets(op.number("index_addr"), each, 4)))
         return moved
     if op.mnemonic == "map":
         return [

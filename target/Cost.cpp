@@ -67,6 +67,9 @@ struct Rows {
 struct Side {
   uint64_t runBytes;
   const std::array<int64_t, 4> &strides;
+  /// Steps of the outermost loop are at places of their own, none behind
+  /// another, though for what they cost at the first one's.
+  bool isScattered = false;
 };
 
 /// Folds inner loops whose strides on both sides equal the row so far. The
@@ -78,14 +81,16 @@ static Rows mergeRows(const Side &side, const Side &other,
   for (unsigned i = 0; i < 4; ++i) {
     if (counts[i] == 1)
       continue;
-    bool continues = rows.loops.empty() &&
+    bool isScattered = i == 3 && (side.isScattered || other.isScattered);
+    bool continues = rows.loops.empty() && !isScattered &&
                      side.strides[i] == static_cast<int64_t>(rows.runBytes) &&
                      other.strides[i] == static_cast<int64_t>(otherRun);
     if (continues) {
       rows.runBytes = mul(rows.runBytes, counts[i]);
       otherRun = mul(otherRun, counts[i]);
     } else {
-      rows.loops.push_back({counts[i], side.strides[i]});
+      bool isHere = i == 3 && side.isScattered;
+      rows.loops.push_back({counts[i], isHere ? 0 : side.strides[i]});
     }
   }
   return rows;
@@ -166,8 +171,10 @@ Cost asic::copyCost(const TargetModel &target, const CopyShape &shape) {
     cost.setup = target.dma.setup;
     return cost;
   }
-  Side src{shape.sourceRunBytes(), shape.srcStrides};
-  Side dst{shape.runBytes, shape.dstStrides};
+  bool hasMany = shape.indices > 1;
+  Side src{shape.sourceRunBytes(), shape.srcStrides,
+           hasMany && shape.movesSource};
+  Side dst{shape.runBytes, shape.dstStrides, hasMany && shape.movesTarget};
   addSide(target, shape.srcSpace, /*isWrite=*/false,
           mul(src.runBytes, product(shape.counts)),
           mergeRows(src, src, shape.counts), shape.srcAddress, cost);
@@ -175,9 +182,10 @@ Cost asic::copyCost(const TargetModel &target, const CopyShape &shape) {
           mergeRows(dst, dst, shape.counts), shape.dstAddress, cost);
   Rows rows = mergeRows(dst, src, shape.counts);
   finishTransfer(target, bytes, rows.count(), cost);
-  if (shape.indexed) {
+  // The first index is waited for, the others come while rows are moved.
+  if (shape.indices != 0) {
     cost.setup = add(cost.setup, target.sram.latency);
-    cost.sramBytes = add(cost.sramBytes, kIndexBytes);
+    cost.sramBytes = add(cost.sramBytes, mul(shape.indices, kIndexBytes));
   }
   return cost;
 }

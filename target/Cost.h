@@ -57,8 +57,11 @@ struct CopyShape {
   std::array<uint64_t, 4> counts = {1, 1, 1, 1}; ///< Innermost first.
   std::array<int64_t, 4> srcStrides{};           ///< Bytes.
   std::array<int64_t, 4> dstStrides{};           ///< Bytes.
-  /// Fetches an index first; the addresses are those of index 0.
-  bool indexed = false;
+  /// Indices that are fetched: 0, 1 for all, or counts[3], one per step of it.
+  /// The addresses are those of index 0.
+  uint64_t indices = 0;
+  bool movesSource = false; ///< The indices choose places of the source.
+  bool movesTarget = false; ///< The indices choose places of the destination.
   /// The source holds two elements a byte: its rows have half the bytes,
   /// rounded up.
   bool packed = false;

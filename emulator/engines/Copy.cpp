@@ -11,22 +11,37 @@ using namespace asic;
 using namespace asic::emulator;
 using namespace asic::isa;
 
-void asic::emulator::applyIndex(Instruction &copy, const Memory &memory) {
-  if (!readsIndex(copy))
+void asic::emulator::forEachPlain(
+    const Instruction &instruction, const Memory &memory,
+    llvm::function_ref<bool(const Instruction &)> visit) {
+  int64_t indices = numIndices(instruction);
+  if (indices == 0) {
+    visit(instruction);
     return;
-  int32_t index = int32_t(llvm::support::endian::read32le(
-      memory.data(Space::Sram) + copy.get(Copy_index_addr)));
-  if (index < 0 || index >= copy.get(Copy_index_n)) {
-    copy.set(Copy_run_bytes, 0);
-    index = 0;
   }
-  copy.set(Copy_src_addr,
-           copy.get(Copy_src_addr) + index * copy.get(Copy_index_src_s));
-  copy.set(Copy_dst_addr,
-           copy.get(Copy_dst_addr) + index * copy.get(Copy_index_dst_s));
-  for (FieldId field :
-       {Copy_index_addr, Copy_index_n, Copy_index_src_s, Copy_index_dst_s})
-    copy.set(field, 0);
+  Instruction plain = instruction;
+  for (FieldId field : {Copy_index_addr, Copy_index_n, Copy_index_src_s,
+                        Copy_index_dst_s, Copy_index_s})
+    plain.set(field, 0);
+  bool isPerStep = instruction.get(Copy_index_s) != 0;
+  if (isPerStep)
+    plain.set(Copy_n3, 1);
+  for (int64_t i3 = 0; i3 < indices; ++i3) {
+    int32_t index = int32_t(llvm::support::endian::read32le(
+        memory.data(Space::Sram) + instruction.get(Copy_index_addr) +
+        i3 * instruction.get(Copy_index_s)));
+    if (index < 0 || index >= instruction.get(Copy_index_n))
+      continue;
+    auto at = [&](FieldId address, FieldId stride, FieldId indexStride) {
+      int64_t step = isPerStep ? i3 * instruction.get(stride) : 0;
+      plain.set(address, instruction.get(address) + step +
+                             index * instruction.get(indexStride));
+    };
+    at(Copy_src_addr, Copy_src_s3, Copy_index_src_s);
+    at(Copy_dst_addr, Copy_dst_s3, Copy_index_dst_s);
+    if (!visit(plain))
+      return;
+  }
 }
 
 /// `run` elements out of two a byte, the low half first; `flip` is the value of
@@ -38,10 +53,7 @@ static void unpack(const uint8_t *src, uint8_t *dst, size_t run, uint8_t flip) {
   }
 }
 
-MaybeFault asic::emulator::runCopy(const Instruction &instruction,
-                                   Context &context) {
-  Instruction copy = instruction;
-  applyIndex(copy, context.memory);
+static MaybeFault runPlain(const Instruction &copy, Context &context) {
   const uint8_t *src = context.memory.data(Space(copy.get(Copy_src_space))) +
                        copy.get(Copy_src_addr);
   uint8_t *dst = context.memory.data(Space(copy.get(Copy_dst_space))) +
@@ -72,4 +84,14 @@ MaybeFault asic::emulator::runCopy(const Instruction &instruction,
                src + i3 * ss[3] + i2 * ss[2] + i1 * ss[1] + i0 * ss[0]);
     }
   return std::nullopt;
+}
+
+MaybeFault asic::emulator::runCopy(const Instruction &instruction,
+                                   Context &context) {
+  MaybeFault fault;
+  forEachPlain(instruction, context.memory, [&](const Instruction &copy) {
+    fault = runPlain(copy, context);
+    return !fault;
+  });
+  return fault;
 }

@@ -32,9 +32,12 @@ struct Context {
 
 using MaybeFault = std::optional<Fault>;
 
-/// Reads the index of a copy that has one and makes of it the plain copy that
-/// it stands for in this run: one of nothing where the index is outside.
-void applyIndex(isa::Instruction &copy, const Memory &memory);
+/// Reads the indices of a copy that has some and calls `visit`, until it
+/// returns false, for the plain copies that it stands for in this run, in
+/// order: none where an index is outside. Any other instruction is visited as
+/// it is.
+void forEachPlain(const isa::Instruction &instruction, const Memory &memory,
+                  llvm::function_ref<bool(const isa::Instruction &)> visit);
 
 MaybeFault runCopy(const isa::Instruction &instruction, Context &context);
 MaybeFault runFill(const isa::Instruction &instruction, Context &context);

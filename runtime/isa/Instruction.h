@@ -167,6 +167,9 @@ private:
 /// True for a copy that moves something and reads an index to know what.
 bool readsIndex(const Instruction &instruction);
 
+/// Indices that an instruction reads: one, or one per step of n3 with index_s.
+int64_t numIndices(const Instruction &instruction);
+
 /// Source bytes of one run of a copy: half of `run_bytes`, rounded up, when
 /// the source is packed.
 int64_t sourceRunBytes(const Instruction &copy);

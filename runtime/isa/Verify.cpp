@@ -75,10 +75,11 @@ static Error verifyCopy(const Instruction &copy) {
                             Twine(copy.get(field)));
   if (copy.get(Copy_index_n))
     return Error::success();
-  for (FieldId field : {Copy_index_addr, Copy_index_src_s, Copy_index_dst_s})
+  for (FieldId field :
+       {Copy_index_addr, Copy_index_src_s, Copy_index_dst_s, Copy_index_s})
     if (copy.get(field))
-      return fail(copy, "expected index_addr, index_src_s and index_dst_s to "
-                        "be zero without index_n, got " +
+      return fail(copy, "expected index_addr, index_src_s, index_dst_s and "
+                        "index_s to be zero without index_n, got " +
                             Twine(copy.get(field)));
   return Error::success();
 }
@@ -233,6 +234,12 @@ bool asic::isa::readsIndex(const Instruction &instruction) {
     if (!instruction.get(count))
       return false;
   return true;
+}
+
+int64_t asic::isa::numIndices(const Instruction &instruction) {
+  if (!readsIndex(instruction))
+    return 0;
+  return instruction.get(Copy_index_s) ? instruction.get(Copy_n3) : 1;
 }
 
 int64_t asic::isa::sourceRunBytes(const Instruction &copy) {

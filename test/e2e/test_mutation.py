@@ -105,6 +105,20 @@ def test_analysis_sees_what_an_index_may_reach() -> None:
     assert {number for _, number, _ in places} == {0, 1}
 
 
+def test_analysis_sees_every_index() -> None:
+    write = (
+        "copy.dma0 src_space=sram dst_space=sram src_addr=64 dst_addr=512 run_bytes=16 n0=1 n1=1 "
+        "n2=1 n3=2 src_s3=16 index_addr=32 index_n=4 index_dst_s=16 index_s=8"
+    )
+    fill = "fill.dma1 dst_space=sram elem_bytes=1 dst_addr={} run=1 n0=1 n1=1 n2=1 n3=1"
+    conflicting = {
+        address
+        for address in (31, 32, 35, 36, 40, 43, 44, 63, 64, 95, 96, 511, 512, 575, 576)
+        if conflicts(parse(f"{write}\n{fill.format(address)}")[1])
+    }
+    assert conflicting == {32, 35, 40, 43, 64, 95, 512, 575}
+
+
 def test_analysis_counts_packed_bytes() -> None:
     widen = (
         "copy.dma0 src_space=sram dst_space=sram src_addr=64 dst_addr=512 run_bytes=15 "

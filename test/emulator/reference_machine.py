@@ -462,14 +462,18 @@ REDUCTIONS = {
 
 def run_copy(i: Inst, memory: Memory) -> None:
     src, dst = memory.bytes[SPACES[i["src_space"]]], memory.bytes[SPACES[i["dst_space"]]]
-    row = memory.load("sram", i["index_addr"], "i32") if i["index_n"] else 0
-    if i["index_n"] and not 0 <= row < i["index_n"]:
-        return
-    src_addr, dst_addr = (
-        i["src_addr"] + row * i["index_src_s"],
-        i["dst_addr"] + row * i["index_dst_s"],
-    )
-    for p in itertools.product(*(range(i[f"n{d}"]) for d in range(4))):
+    rows = [0] * i["n3"]
+    if i["index_n"]:
+        at = [i["index_addr"] + i3 * i["index_s"] for i3 in range(i["n3"])]
+        rows = [memory.load("sram", address, "i32") for address in at]
+    for p in sorted(
+        itertools.product(*(range(i[f"n{d}"]) for d in range(4))), key=lambda p: p[::-1]
+    ):
+        row = rows[p[3]]
+        if i["index_n"] and not 0 <= row < i["index_n"]:
+            continue
+        src_addr = i["src_addr"] + row * i["index_src_s"]
+        dst_addr = i["dst_addr"] + row * i["index_dst_s"]
         a = src_addr + sum(p[d] * i[f"src_s{d}"] for d in range(4))
         b = dst_addr + sum(p[d] * i[f"dst_s{d}"] for d in range(4))
         packed = TYPES[i["packed_type"]]

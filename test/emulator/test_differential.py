@@ -116,6 +116,41 @@ def test_indexed_copy(row, src_stride, dst_stride):
     compare(body, [], image, modes=ALL_MODES, check=True)
 
 
+@pytest.mark.parametrize("rows", [[0, 4, 2], [3, 3, 3], [1, -1, 5], [-1, 5, 9], [2**31 - 1, 0, 0]])
+@pytest.mark.parametrize(("src_stride", "dst_stride"), [(48, 0), (0, 48), (-40, 24), (5, -3)])
+@pytest.mark.parametrize("step", [4, 12, -8])
+def test_an_index_per_row(rows, src_stride, dst_stride, step):
+    """In order: the last of the rows that meet stays, one whose index is outside moves nothing."""
+    image = random_image(np.random.default_rng(abs(rows[0])))
+    for i, row in enumerate(rows):
+        image[64 + step * i : 68 + step * i] = np.frombuffer(np.int32(row).tobytes(), np.uint8)
+    body = [
+        inst(
+            "copy",
+            src_space="sram",
+            dst_space="sram",
+            src_addr=1001,
+            dst_addr=4003,
+            run_bytes=5,
+            n0=3,
+            src_s0=8,
+            dst_s0=6,
+            n1=2,
+            src_s1=-30,
+            dst_s1=30,
+            n3=3,
+            src_s3=100,
+            dst_s3=dst_stride and 7,
+            index_addr=64,
+            index_n=5,
+            index_src_s=src_stride,
+            index_dst_s=dst_stride,
+            index_s=step,
+        )
+    ]
+    compare(body, [], image, modes=ALL_MODES, check=True)
+
+
 def test_indices_are_read_one_after_the_other():
     """The index of the second copy is what the first one moved."""
     image = random_image(np.random.default_rng(3))

@@ -142,3 +142,76 @@ def test_indexed_copies_that_may_write_over_constants():
         constants=[ZEROS],
         pc=2,
     )
+
+
+#: Four rows to places of 16 bytes from 512 on, each with an index.
+EACH = {"n3": 4, "src_s3": 16, "index_src_s": 0, "index_dst_s": 16, "index_s": 4}
+INDICES = [word(3, 4 * i) for i in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("name", "bad", "good"),
+    [
+        ("Misaligned", {"index_s": 2}, {"index_s": 8}),
+        ("Misaligned", {"index_s": -2, "index_addr": 12}, {"index_s": -4, "index_addr": 12}),
+        ("OutOfBounds", {"index_addr": SRAM - 12}, {"index_addr": SRAM - 16}),
+        ("OutOfBounds", {"index_s": -4, "index_addr": 8}, {"index_s": -4, "index_addr": 12}),
+        ("OutOfBounds", {"dst_addr": SRAM - 63}, {"dst_addr": SRAM - 64}),
+    ],
+)
+def test_addresses_of_several_indices(name, bad, good):
+    prepare = [fill(0, SRAM)]
+    expect(
+        name,
+        [*prepare, look_up(**EACH | bad)],
+        [*prepare, look_up(**EACH | good)],
+        pc=1,
+        check=False,
+    )
+
+
+def test_the_stride_of_one_index_does_not_matter():
+    assert fault_of([ROWS, word(1), look_up(index_s=2), HALT]) is None
+
+
+def test_every_one_of_several_indices_has_been_written():
+    expect(
+        "UninitializedRead",
+        [ROWS, *INDICES[:3], look_up(**EACH)],
+        [ROWS, *INDICES, look_up(**EACH)],
+        pc=4,
+    )
+
+
+def test_race_for_the_last_of_several_indices():
+    prepare = [ROWS, *INDICES[:3], word(0, 12, post=[(0, 1)])]
+    wait = EACH | {"wait": [(0, 1)]}
+    fault = expect(
+        "RaceWriteAfterRead",
+        [*prepare, look_up("dma1", **wait), word(1, 12)],
+        [*prepare, look_up("dma1", **wait, post=[(1, 1)]), word(1, 12, wait=[(1, 1)])],
+        pc=6,
+    )
+    assert fault["other_pc"] == 5
+
+
+@pytest.mark.parametrize(
+    ("bad", "good"),
+    [
+        # The last index and the destination.
+        ({"dst_addr": 15}, {"dst_addr": 16}),
+        # The last row of the source and the destination of any index.
+        ({"dst_addr": 319}, {"dst_addr": 320}),
+        # Rows of one index, but not those of two: all indices here are 3.
+        ({"n0": 2, "dst_s0": 15, "index_dst_s": 64}, {"n0": 2, "dst_s0": 16, "index_dst_s": 8}),
+        ({"n2": 2}, {"n2": 1}),
+    ],
+)
+def test_self_overlap_with_several_indices(bad, good):
+    prepare = [ROWS, *INDICES]
+    expect(
+        "SelfOverlap",
+        [*prepare, look_up(**EACH | bad)],
+        [*prepare, look_up(**EACH | good)],
+        pc=5,
+    )

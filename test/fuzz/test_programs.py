@@ -59,6 +59,9 @@ def wild(rng: random.Random) -> Inst:
             i.f |= dict.fromkeys(index, 0)
         elif rng.random() < 0.9:
             i.f |= {"index_addr": rng.randrange(0, SMALL_WORDS, 4), "index_n": rng.randrange(1, 7)}
+            if rng.random() < 0.5:
+                i.f |= {"n1": 1, "n2": 1, "n3": rng.randrange(2, 5), "dst_s3": rng.choice([0, 4])}
+                i.f["index_s"] = rng.choice([4, 8, -4])
     if mnemonic == "map":
         inputs = LANES[i["program"]].inputs
         for s in (0, 1, 2):
@@ -77,7 +80,7 @@ def test_wild_instructions(seed):
     numbers = np.random.default_rng(seed)
     image = numbers.integers(0, 256, SRAM, dtype=np.uint8)
     image[:SMALL_WORDS].view(np.int32)[:] = numbers.integers(-1, 6, SMALL_WORDS // 4)
-    ran = faults = indexed = packed = 0
+    ran = faults = indexed = packed = several = 0
     for _ in range(150):
         body = [wild(rng) for _ in range(2)]
         load = inst("copy", src_space="dram", dst_space="sram", run_bytes=SRAM)
@@ -103,6 +106,7 @@ def test_wild_instructions(seed):
         if kinds[0] is None:
             ran += 1
             indexed += any(i["index_n"] for i in body)
+            several += any(i["index_s"] and i["n3"] > 1 for i in body)
             packed += any(i["packed_type"] and i["run_bytes"] for i in body)
             outputs = [r["outputs"]["y"] for r in results[::2]]
             assert all(np.array_equal(outputs[0], o) for o in outputs)
@@ -112,13 +116,16 @@ def test_wild_instructions(seed):
     assert faults
     assert indexed
     assert packed
+    assert several
 
 
 def look_up(rng: random.Random) -> Inst:
-    """An indexed copy from one half of the small words to the other, the index in the first."""
+    """An indexed copy from one half of the small words to the other, the indices in the first."""
     half = SMALL_WORDS // 2
     here, there = rng.choice([(0, half), (half, 0)])
     run, rows = rng.choice([4, 8, 12]), rng.randrange(5, 9)
+    steps, index_s = rng.choice([(1, 0), (3, 4), (4, -8)])
+    indices = here + (steps - 1) * 8 + rng.randrange(0, half - steps * 16, 4)
     return inst(
         "copy",
         src_space="sram",
@@ -126,10 +133,14 @@ def look_up(rng: random.Random) -> Inst:
         src_addr=here + rng.randrange(0, 24, 4),
         dst_addr=there + rng.randrange(0, 24, 4),
         run_bytes=run,
-        index_addr=here + rng.randrange(0, half, 4),
+        index_addr=indices,
         index_n=rows,
         index_src_s=rng.choice([0, 4, 8]),
         index_dst_s=rng.choice([0, 4, 8]),
+        n3=steps,
+        src_s3=rng.choice([0, 4]),
+        dst_s3=rng.choice([0, 4]),
+        index_s=index_s,
     )
 
 
@@ -137,13 +148,17 @@ def outcome(stream: list[Inst], words: np.ndarray) -> tuple[np.ndarray, int]:
     """The words after the look-ups, and how many of them had an index outside."""
     words, outside = words.copy(), 0
     for i in stream:
-        row = int(words[i["index_addr"] // 4])
-        if not 0 <= row < i["index_n"]:
-            outside += 1
-            continue
-        src, dst, run = (i[name] // 4 for name in ("src_addr", "dst_addr", "run_bytes"))
-        src, dst = src + row * i["index_src_s"] // 4, dst + row * i["index_dst_s"] // 4
-        words[dst : dst + run] = words[src : src + run]
+        for step in range(i["n3"]):
+            row = int(words[(i["index_addr"] + step * i["index_s"]) // 4])
+            if not 0 <= row < i["index_n"]:
+                outside += 1
+                continue
+            src, dst = (
+                (i[f"{side}_addr"] + row * i[f"index_{side}_s"] + step * i[f"{side}_s3"]) // 4
+                for side in ("src", "dst")
+            )
+            run = i["run_bytes"] // 4
+            words[dst : dst + run] = words[src : src + run]
     return words, outside
 
 
@@ -198,8 +213,10 @@ SQUARE = [Lane((0,), 0), Lane((0,), 1, [Op("muli", 1, (0, 0))])]
 
 
 def indexed_move(rng: random.Random, engine: str) -> tuple[Inst, set[int], set[int]]:
-    """A copy from, to, or from and to one of two buffers that an index chooses, and the buffers
-    that any index reads and writes. The indices stand behind the buffers."""
+    """A copy from, to, or from and to one of two buffers that an index chooses, or two such copies
+    one after the other, and the buffers that any index reads and writes. The indices stand behind
+    the buffers."""
+    steps = rng.choice([1, 2])
     src, dst = rng.choice([0, 1]), rng.choice([3, 4])
     reads, writes = rng.choice([(2, 1), (1, 2), (2, 2)])
     i = inst(
@@ -210,7 +227,9 @@ def indexed_move(rng: random.Random, engine: str) -> tuple[Inst, set[int], set[i
         src_addr=64 * src,
         dst_addr=64 * dst,
         run_bytes=64,
-        index_addr=64 * LAST_BUFFER + 4 * rng.randrange(16),
+        n3=steps,
+        index_addr=64 * LAST_BUFFER + 4 * rng.randrange(15),
+        index_s=4 * (steps - 1),
         index_n=2,
         index_src_s=64 * (reads - 1),
         index_dst_s=64 * (writes - 1),

@@ -54,7 +54,7 @@ def random_instruction(rng: random.Random, mnemonic: str) -> Inst:
             rng.randint(0, 9) if small else rng.choice([low, high, rng.randint(low, high)])
         )
     if mnemonic == "copy" and not fields["index_n"]:
-        fields |= dict.fromkeys(("index_addr", "index_src_s", "index_dst_s"), 0)
+        fields |= dict.fromkeys(("index_addr", "index_src_s", "index_dst_s", "index_s"), 0)
     syncs = [
         [(s, rng.randint(1, 511)) for s in rng.sample(range(64), rng.randint(0, 4))]
         for _ in range(2)
@@ -159,6 +159,7 @@ def test_every_field_bit_counts():
         ("copy.dma0 index_addr=4", "without index_n, got 4"),
         ("copy.dma0 index_src_s=-1", "without index_n, got -1"),
         ("copy.dma0 index_dst_s=64", "without index_n, got 64"),
+        ("copy.dma0 index_s=4", "without index_n, got 4"),
         ("copy.dma0 run_bytes=16777218 n0=1 n1=1 n2=1 n3=1 index_n=16777215", "2^48"),
         ("nop.dma0 wait(64,1)", "semaphore"),
         ("nop.dma0 wait(1,0)", "count"),

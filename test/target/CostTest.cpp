@@ -86,7 +86,8 @@ TEST(CopyCost, OnChipCopyNeedsNoPort) {
 TEST(CopyCost, AnIndexIsFetchedBeforeTheTransfer) {
   CopyShape shape = contiguous(100);
   Cost plain = copyCost(smallTarget(), shape);
-  shape.indexed = true;
+  shape.indices = 1;
+  shape.movesSource = true;
   Cost indexed = copyCost(smallTarget(), shape);
   EXPECT_EQ(indexed.setup, plain.setup + 5); // sram.latency
   EXPECT_EQ(indexed.sramBytes, plain.sramBytes + 4);
@@ -97,6 +98,46 @@ TEST(CopyCost, AnIndexIsFetchedBeforeTheTransfer) {
   // Nothing to move: no index either.
   shape.counts[2] = 0;
   EXPECT_EQ(copyCost(smallTarget(), shape).occupancy(), 10u);
+}
+
+TEST(CopyCost, RowsWithAnIndexEachCostWhatTheyCostAlone) {
+  // Two heads of rows of 40 bytes go from the SRAM, where they lie one behind
+  // the other, to DRAM.
+  CopyShape shape = contiguous(40);
+  shape.srcSpace = Space::Sram, shape.dstSpace = Space::Dram;
+  shape.dstAddress = 8;
+  shape.counts = {2, 1, 1, 1};
+  shape.srcStrides = {40, 0, 0, 80};
+  shape.dstStrides = {400, 0, 0, 0};
+  shape.indices = 1;
+  shape.movesTarget = true;
+  Cost one = copyCost(smallTarget(), shape);
+  shape.indices = shape.counts[3] = 5;
+  Cost five = copyCost(smallTarget(), shape);
+  EXPECT_EQ(five.setup, one.setup);
+  EXPECT_EQ(five.tail, one.tail);
+  EXPECT_EQ(five.dramWriteBytes, 5 * one.dramWriteBytes);
+  EXPECT_EQ(five.dramBurstBytes, 5 * one.dramBurstBytes);
+  EXPECT_EQ(five.sramBytes, 5 * one.sramBytes);
+  // 6 bursts of 16 a row, 2.5 bytes per cycle.
+  EXPECT_EQ(one.workCycles, 39u);
+  EXPECT_EQ(five.workCycles, 192u);
+}
+
+TEST(CopyCost, RowsWithAnIndexEachDoNotContinue) {
+  // Contiguous on both sides at index 0, but a place of its own for each.
+  CopyShape shape = contiguous(16);
+  shape.counts = {1, 1, 1, 8};
+  shape.srcStrides = shape.dstStrides = {0, 0, 0, 16};
+  uint64_t together = copyCost(smallTarget(), shape).workCycles;
+  shape.indices = 1;
+  shape.movesSource = true;
+  EXPECT_EQ(copyCost(smallTarget(), shape).workCycles, together);
+  shape.indices = 8;
+  shape.srcAddress = 8;
+  Cost cost = copyCost(smallTarget(), shape);
+  EXPECT_EQ(cost.dramBurstBytes, 8 * 32u); // 2 bursts of 16 each
+  EXPECT_EQ(cost.workCycles, 103u);        // 2.5 bytes per cycle
 }
 
 TEST(CopyCost, APackedSourceHasHalfTheBytes) {

@@ -63,7 +63,7 @@ isa.program @space dram 0 {
 // -----
 
 isa.program @index dram 0 {
-  // expected-error @+1 {{expected index_addr, index_src_s and index_dst_s to be zero without index_n, got 8}}
+  // expected-error @+1 {{expected index_addr, index_src_s, index_dst_s and index_s to be zero without index_n, got 8}}
   isa.copy dma0 {dst_space = sram, index_src_s = 8}
 }
 

@@ -42,6 +42,9 @@ isa.program @all dram 4096 attributes {meta = {sram_bytes = 128 : i64}} {
   // CHECK: isa.copy dma1 {dst_space = sram, run_bytes = 4, n0 = 1, n1 = 1, n2 = 1, n3 = 1, index_addr = 64, index_n = 8, index_src_s = 4, index_dst_s = -4}
   isa.copy dma1 {dst_space = sram, run_bytes = 4, n0 = 1, n1 = 1, n2 = 1, n3 = 1,
     index_addr = 64, index_n = 8, index_src_s = 4, index_dst_s = -4}
+  // CHECK: isa.copy dma1 {dst_space = sram, run_bytes = 4, n0 = 1, n1 = 1, n2 = 1, n3 = 5, src_s3 = 4, index_addr = 64, index_n = 8, index_dst_s = 4, index_s = 4}
+  isa.copy dma1 {dst_space = sram, run_bytes = 4, n0 = 1, n1 = 1, n2 = 1, n3 = 5, src_s3 = 4,
+    index_addr = 64, index_n = 8, index_dst_s = 4, index_s = 4}
   // CHECK: isa.copy dma1 {dst_space = sram, run_bytes = 7, n0 = 1, n1 = 1, n2 = 1, n3 = 1, packed_type = i4}
   isa.copy dma1 {dst_space = sram, run_bytes = 7, n0 = 1, n1 = 1, n2 = 1, n3 = 1, packed_type = i4}
   // CHECK: isa.fill dma1 {dst_space = sram, elem_bytes = 1, value = 255, run = 64}
