@@ -475,11 +475,11 @@ def ConvertToHostPass : Pass<"asic-convert-to-host", "func::FuncOp"> {
     concatenations become slices, and float multiply-accumulates become one `math.fma`, as in the
     machine's contraction. Loops of reductions are reordered so that the innermost one is parallel and contiguous
     where there is such a one; the order of every sum stays. A read or a write at a place
-    that a tensor's value names asserts that the place exists.
+    that a tensor's value names asserts that the place exists. Rows with a place each are a loop.
   }];
   let dependentDialects = [
     "arith::ArithDialect", "cf::ControlFlowDialect", "linalg::LinalgDialect", "math::MathDialect",
-    "tensor::TensorDialect"
+    "scf::SCFDialect", "tensor::TensorDialect"
   ];
 }
 

@@ -57,27 +57,30 @@ def Asic_DequantizeOp : Asic_Op<"dequantize", [Pure]> {
 // Moves (tensors)
 //===----------------------------------------------------------------------===//
 
-/// A place that is known at run time.
+/// Places that are known at run time: of a block, or one for every row.
 def Asic_IndexTensor : Type<
-    RankedTensorOf<[I32], [HasAnyRankOfPred<[0]>]>.predicate,
-    "0-D tensor of 32-bit integers", "::mlir::RankedTensorType">,
-    BuildableType<"::mlir::RankedTensorType::get({}, $_builder.getI32Type())">;
+    RankedTensorOf<[I32], [HasAnyRankOfPred<[0, 1]>]>.predicate,
+    "0-D or 1-D tensor of 32-bit integers", "::mlir::RankedTensorType">;
 
 def Asic_UpdateSliceOp : Asic_Op<"update_slice", [Pure,
     AllTypesMatch<["dest", "result"]>]> {
-  let summary = "write a slice at a place that is known at run time";
+  let summary = "write slices at places that are known at run time";
   let description = [{
     `dest` with `source` in the place of its elements `index` to `index + n - 1` of dimension
     `dim`, `n` being the extent of `source` there; the other extents agree. `dest` as it
     is when some of these elements do not exist. What a key-value cache does with every
     token: where `dest` dies, one block is written.
+
+    With n indices, `source` is n rows, and row i goes to element `index[i]`, one after the
+    other: of rows that have the same place the last one stays. A row whose place does not
+    exist goes nowhere. What a prompt does.
   }];
   let arguments = (ins AnyRankedTensor:$source, AnyRankedTensor:$dest,
                        Asic_IndexTensor:$index, I64Attr:$dim);
   let results = (outs AnyRankedTensor:$result);
   let assemblyFormat = [{
     $source `into` $dest `[` $index `]` `dim` $dim attr-dict
-    `:` type($source) `into` type($dest)
+    `:` type($source) `into` type($dest) `` custom<IndexType>(type($index))
   }];
   let hasVerifier = 1;
 }
@@ -138,7 +141,7 @@ class Asic_TileOp<string mnemonic, dag operands, list<Trait> traits = []>
 
 def Asic_CopyOp : Asic_TileOp<"copy",
     (ins AnyStaticShapeMemRef:$source, AnyStaticShapeMemRef:$target,
-         Optional<MemRefRankOf<[I32], [0]>>:$index,
+         Optional<MemRefRankOf<[I32], [0, 1]>>:$index,
          OptionalAttr<I64Attr>:$dim)> {
   let summary = "copy a strided block between dram and sram";
   let description = [{
@@ -148,6 +151,8 @@ def Asic_CopyOp : Asic_TileOp<"copy",
     With `at %index dim d` the source goes to elements `index`, `index + 1`, … of dimension d of the
     target, which may have more of them than the source; nothing is copied when they do not
     exist. `index` is an element in `sram`. For order and lifetimes the whole target is written.
+    A 1-D `index` has a place for every row of the source along d, in order: the last one stays
+    where there are several.
 
     A source of i4 or ui4, whose elements lie two to a byte, is widened to a target of i8. Both sides are
     contiguous then, and the source starts at a whole byte.
@@ -166,8 +171,10 @@ def Asic_CopyOp : Asic_TileOp<"copy",
           /*tag=*/IntegerAttr());
   }]>];
   let extraClassDeclaration = [{
-    /// Places that the index may name; 0 without one.
+    /// Places that an index may name; 0 without one.
     int64_t getNumPlaces();
+    /// True when every row of the source has an index of its own.
+    bool hasIndexPerRow();
   }];
 }
 

@@ -29,6 +29,19 @@ static ParseResult parseReals(OpAsmParser &parser, DenseF64ArrayAttr &values) {
   return success();
 }
 
+/// The type of an index, which is one element unless it is written.
+static void printIndexType(OpAsmPrinter &printer, Operation *, Type type) {
+  if (cast<RankedTensorType>(type).getRank() != 0)
+    printer << ", " << type;
+}
+
+static ParseResult parseIndexType(OpAsmParser &parser, Type &type) {
+  if (succeeded(parser.parseOptionalComma()))
+    return parser.parseType(type);
+  type = RankedTensorType::get({}, parser.getBuilder().getI32Type());
+  return success();
+}
+
 #define GET_OP_CLASSES
 #include "dialects/Asic/AsicOps.cpp.inc"
 
@@ -137,23 +150,36 @@ void ConstantOp::getEffects(Effects &effects) {
                        cast<OpResult>(getResult()));
 }
 
-/// True when a block of shape `source` has places along `dim` in one of shape
-/// `target`.
+/// True when a block of shape `source`, or each of its rows, has places along
+/// `dim` in one of shape `target`.
 static bool fitsAlong(ArrayRef<int64_t> source, ArrayRef<int64_t> target,
-                      int64_t dim) {
+                      int64_t dim, bool asRows) {
   if (source.size() != target.size() || dim < 0 ||
-      dim >= int64_t(source.size()) || source[dim] > target[dim])
+      dim >= int64_t(source.size()))
+    return false;
+  // Rows may be more than there are places.
+  if (asRows ? target[dim] == 0 : source[dim] > target[dim])
     return false;
   SmallVector<int64_t> block(target);
   block[dim] = source[dim];
   return ArrayRef(block) == source;
 }
 
+/// Checks that an index of several places has one for every row of `source`.
+static LogicalResult verifyPlaces(Operation *op, ShapedType index,
+                                  ShapedType source, int64_t dim) {
+  if (index.getRank() == 0 || index.getDimSize(0) == source.getDimSize(dim))
+    return success();
+  return op->emitOpError("expected an index for every row along dimension ")
+         << dim << " of " << source << ", got " << index;
+}
+
 LogicalResult UpdateSliceOp::verify() {
   RankedTensorType source = getSource().getType(), dest = getDest().getType();
   if (source.getElementType() == dest.getElementType() &&
-      fitsAlong(source.getShape(), dest.getShape(), getDim()))
-    return success();
+      fitsAlong(source.getShape(), dest.getShape(), getDim(),
+                /*asRows=*/getIndex().getType().getRank() == 1))
+    return verifyPlaces(*this, getIndex().getType(), source, getDim());
   return emitOpError("expected a slice along dimension ")
          << getDim() << " of " << dest << ", got " << source;
 }
@@ -197,14 +223,17 @@ LogicalResult CopyOp::verify() {
   MemRefType source = typeOf(getSource()), target = typeOf(getTarget());
   if (getIndex() && !getDim())
     return emitOpError("expected the dimension of the index");
-  bool fits = getIndex()
-                  ? fitsAlong(source.getShape(), target.getShape(), *getDim())
-                  : source.getShape() == target.getShape();
+  bool fits = getIndex() ? fitsAlong(source.getShape(), target.getShape(),
+                                     *getDim(), hasIndexPerRow())
+                         : source.getShape() == target.getShape();
   bool widens = isPacked(source);
   if (!fits || (!widens && source.getElementType() != target.getElementType()))
     return emitOpError("expected equal shapes and element types, got ")
            << source << " and " << target;
   if (widens && failed(verifyWidening(*this)))
+    return failure();
+  if (getIndex() &&
+      failed(verifyPlaces(*this, typeOf(getIndex()), source, *getDim())))
     return failure();
   if (getIndex() &&
       failed(expectSpace(*this, getIndex(), "the index", {Space::sram})))
@@ -219,8 +248,13 @@ LogicalResult CopyOp::verify() {
 int64_t CopyOp::getNumPlaces() {
   if (!getIndex())
     return 0;
-  return typeOf(getTarget()).getDimSize(*getDim()) -
-         typeOf(getSource()).getDimSize(*getDim()) + 1;
+  int64_t extent =
+      hasIndexPerRow() ? 1 : typeOf(getSource()).getDimSize(*getDim());
+  return typeOf(getTarget()).getDimSize(*getDim()) - extent + 1;
+}
+
+bool CopyOp::hasIndexPerRow() {
+  return getIndex() && typeOf(getIndex()).getRank() == 1;
 }
 
 void CopyOp::getEffects(Effects &effects) {

@@ -188,7 +188,9 @@ static bool isSameView(const BufferView &a, const BufferView &b) {
 Operation *StateAssigner::findOrigin(const StatePair &pair,
                                      Operation *write) const {
   auto store = dyn_cast<CopyOp>(write);
-  Value between = store ? store.getSource() : Value();
+  // Rows that have an index each may change places.
+  Value between =
+      store && !store.hasIndexPerRow() ? store.getSource() : Value();
   if (!between || !between.getDefiningOp<memref::AllocOp>() ||
       llvm::range_size(between.getUses()) != 2)
     return nullptr;

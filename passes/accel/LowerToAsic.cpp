@@ -54,17 +54,21 @@ static TileSpace moveSpace(OpBuilder &builder, ArrayRef<Value> operands) {
   return space;
 }
 
-/// Emits one move, or one per value of an outer dimension.
+/// Emits one move, or one per value of an outer dimension, of at most
+/// `maxDims` strided dimensions.
 static void emitMove(OpBuilder &builder, Location loc, const TileSpace &space,
+                     unsigned maxDims,
                      function_ref<void(ArrayRef<Value>)> emit) {
   SpaceDims merged = mergeDims(space);
   unsigned strided = merged.dims.size();
   if (strided > 0 && llvm::all_of(merged.dims.back().strides,
                                   [](int64_t stride) { return stride == 1; }))
     --strided;
-  if (strided > maxMoveDims) {
+  if (strided > maxDims) {
     unroll(builder, loc, space, merged.dims.front().outermost,
-           [&](const TileSpace &part) { emitMove(builder, loc, part, emit); });
+           [&](const TileSpace &part) {
+             emitMove(builder, loc, part, maxDims, emit);
+           });
     return;
   }
   emit(space.operands);
@@ -74,11 +78,17 @@ void TileLowering::lowerCopy(Location loc, Move move) {
   if (spaceOf(move.source) == Space::dram &&
       spaceOf(move.target) == Space::dram)
     return copyThroughSram(loc, move);
-  emitMove(builder, loc, moveSpace(builder, {move.source, move.target}),
-           [&](ArrayRef<Value> operands) {
-             CopyOp::create(builder, loc, operands[0], operands[1], move.index,
-                            move.dim);
-           });
+  TileSpace space = moveSpace(builder, {move.source, move.target});
+  unsigned maxDims = maxMoveDims;
+  // Rows that have an index each are one dimension of the move, whole.
+  if (move.hasIndexPerRow()) {
+    space.ranges[*move.dim] = 1;
+    --maxDims;
+  }
+  emitMove(builder, loc, space, maxDims, [&](ArrayRef<Value> operands) {
+    CopyOp::create(builder, loc, operands[0], operands[1], move.index,
+                   move.dim);
+  });
 }
 
 /// DMA engines have one end on the chip: a copy within dram goes through SRAM
@@ -98,7 +108,7 @@ void TileLowering::copyThroughSram(Location loc, Move move) {
       int64_t step = (size + parts - 1) / parts;
       for (int64_t at = 0; at < size; at += step) {
         int64_t extent = std::min(step, size - at);
-        auto part = [&](Value whole) -> Value {
+        auto part = [&](Value whole, int64_t dim) -> Value {
           auto its = cast<MemRefType>(whole.getType());
           SmallVector<int64_t> offsets(its.getRank(), 0), sizes(its.getShape()),
               strides(its.getRank(), 1);
@@ -113,8 +123,14 @@ void TileLowering::copyThroughSram(Location loc, Move move) {
               getAsIndexOpFoldResult(builder.getContext(), sizes),
               getAsIndexOpFoldResult(builder.getContext(), strides));
         };
-        copyThroughSram(
-            loc, {part(move.source), part(move.target), move.index, move.dim});
+        Move piece = move;
+        piece.source = part(move.source, dim);
+        // Rows that have an index each may go anywhere.
+        if (move.hasIndexPerRow() && dim == *move.dim)
+          piece.index = part(move.index, /*dim=*/0);
+        else
+          piece.target = part(move.target, dim);
+        copyThroughSram(loc, piece);
       }
       return;
     }
@@ -142,11 +158,12 @@ LogicalResult TileLowering::lowerFill(linalg::FillOp fill) {
   if (!matchPattern(fill.getInputs()[0], m_Constant(&value)))
     return fill.emitOpError("expected a constant to fill with");
   Location loc = fill.getLoc();
-  emitMove(
-      builder, loc, moveSpace(builder, output), [&](ArrayRef<Value> operands) {
-        FillOp::create(builder, loc, value, operands[0], IntegerAttr(),
-                       DenseI64ArrayAttr(), DenseI64ArrayAttr(), IntegerAttr());
-      });
+  emitMove(builder, loc, moveSpace(builder, output), maxMoveDims,
+           [&](ArrayRef<Value> operands) {
+             FillOp::create(builder, loc, value, operands[0], IntegerAttr(),
+                            DenseI64ArrayAttr(), DenseI64ArrayAttr(),
+                            IntegerAttr());
+           });
   return success();
 }
 

@@ -11,11 +11,16 @@
 
 namespace mlir::asic {
 
-/// A copy; with an index, to a place along `dim` of a larger target.
+/// A copy; with an index, to a place along `dim` of a larger target, or its
+/// rows along `dim` to one each.
 struct Move {
   Value source, target;
   Value index = {};
   std::optional<int64_t> dim = {};
+
+  bool hasIndexPerRow() const {
+    return index && cast<MemRefType>(index.getType()).getRank() == 1;
+  }
 };
 
 /// Lowers the operations of one function in order.

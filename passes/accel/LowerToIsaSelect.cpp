@@ -123,6 +123,38 @@ static FailureOr<Move> makeMove(ArrayRef<int64_t> sizes,
   return move;
 }
 
+/// The move of one row of a copy with an index for every row.
+static FailureOr<Move> makeRowMove(CopyOp op, const BufferView &source,
+                                   const BufferView &target) {
+  SmallVector<int64_t> sizes(source.sizes);
+  sizes[*op.getDim()] = 1;
+  FailureOr<Move> move = makeMove(sizes, {&source, &target}, op);
+  if (succeeded(move) && move->dims.size() > 3)
+    return op.emitOpError("expected at most 3 strided dimensions in a row, "
+                          "got ")
+           << move->dims.size() << "; split the move";
+  return move;
+}
+
+/// Sets the fields of the index; rows that have one each are the steps of n3.
+static LogicalResult setIndex(CopyOp op, const BufferView &source,
+                              const BufferView &target, AddressOf addressOf,
+                              Instruction &copy) {
+  FailureOr<BufferView> index = getBufferView(op.getIndex(), op);
+  if (failed(index))
+    return failure();
+  int64_t dim = *op.getDim();
+  copy.set(machine::Copy_index_addr, addressOf(index->base) + index->offset);
+  copy.set(machine::Copy_index_n, op.getNumPlaces());
+  copy.set(machine::Copy_index_dst_s, target.strides[dim]);
+  if (op.hasIndexPerRow() && source.sizes[dim] != 1) {
+    copy.set(machine::Copy_index_s, index->strides[0]);
+    copy.set(machine::Copy_n3, source.sizes[dim]);
+    copy.set(machine::Copy_src_s3, source.strides[dim]);
+  }
+  return success();
+}
+
 /// Sets n0..n3 and the strides of `stream` from fields that follow one another.
 static void setMoveDims(const Move &move, unsigned stream, FieldId firstCount,
                         FieldId firstStride, Instruction &instruction) {
@@ -148,6 +180,8 @@ FailureOr<Instruction> mlir::asic::selectCopy(CopyOp op, AddressOf addressOf) {
                           ? ::asic::ElementType::U4
                           : ::asic::ElementType::I4));
     move->run = type.getNumElements();
+  } else if (op.hasIndexPerRow()) {
+    move = makeRowMove(op, *source, *target);
   } else {
     move = makeMove(source->sizes, {&*source, &*target}, op);
   }
@@ -160,14 +194,8 @@ FailureOr<Instruction> mlir::asic::selectCopy(CopyOp op, AddressOf addressOf) {
   copy.set(machine::Copy_run_bytes, move->run * source->elementBytes);
   setMoveDims(*move, 0, machine::Copy_n0, machine::Copy_src_s0, copy);
   setMoveDims(*move, 1, machine::Copy_n0, machine::Copy_dst_s0, copy);
-  if (op.getIndex()) {
-    FailureOr<BufferView> index = getBufferView(op.getIndex(), op);
-    if (failed(index))
-      return failure();
-    copy.set(machine::Copy_index_addr, addressOf(index->base) + index->offset);
-    copy.set(machine::Copy_index_n, op.getNumPlaces());
-    copy.set(machine::Copy_index_dst_s, target->strides[*op.getDim()]);
-  }
+  if (op.getIndex() && failed(setIndex(op, *source, *target, addressOf, copy)))
+    return failure();
   setHeader(op, copy);
   return copy;
 }

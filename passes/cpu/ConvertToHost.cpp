@@ -8,6 +8,7 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/Transforms/Transforms.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/Matchers.h"
@@ -107,19 +108,63 @@ struct LowerRescale : OpRewritePattern<RescaleOp> {
 };
 
 /// A slice at its place, where there is one: selected from itself and what is
-/// there, so that the rest of the tensor is not touched.
+/// there, so that the rest of the tensor is not touched. A loop over rows that
+/// have a place each.
 struct LowerUpdateSlice : OpRewritePattern<UpdateSliceOp> {
   using OpRewritePattern::OpRewritePattern;
 
   LogicalResult matchAndRewrite(UpdateSliceOp op,
                                 PatternRewriter &rewriter) const override {
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
-    RankedTensorType type = op.getSource().getType();
-    int64_t rank = type.getRank(), dim = op.getDim();
-    Value place = tensor::ExtractOp::create(b, op.getIndex(), ValueRange());
+    auto source = cast<TypedValue<RankedTensorType>>(op.getSource());
+    if (op.getIndex().getType().getRank() == 0) {
+      Value place = tensor::ExtractOp::create(b, op.getIndex(), ValueRange());
+      rewriter.replaceOp(op,
+                         write(b, source, op.getDest(), place, op.getDim()));
+      return success();
+    }
+    Value first = arith::ConstantIndexOp::create(b, 0),
+          step = arith::ConstantIndexOp::create(b, 1),
+          count = arith::ConstantIndexOp::create(
+              b, op.getIndex().getType().getNumElements());
+    auto body = [&](OpBuilder &nested, Location loc, Value row,
+                    ValueRange state) {
+      ImplicitLocOpBuilder b(loc, nested);
+      Value place = tensor::ExtractOp::create(b, op.getIndex(), row);
+      Value result = write(b, rowAt(b, source, op.getDim(), row), state.front(),
+                           place, op.getDim());
+      scf::YieldOp::create(b, result);
+    };
+    auto loop = scf::ForOp::create(b, first, count, step, op.getDest(), body);
+    rewriter.replaceOp(op, loop);
+    return success();
+  }
+
+  /// One row along `dim`.
+  static TypedValue<RankedTensorType> rowAt(ImplicitLocOpBuilder &b,
+                                            TypedValue<RankedTensorType> rows,
+                                            int64_t dim, Value row) {
+    RankedTensorType type = rows.getType();
+    SmallVector<int64_t> shape(type.getShape());
+    shape[dim] = 1;
+    SmallVector<OpFoldResult> offsets(type.getRank(), b.getIndexAttr(0)),
+        strides(type.getRank(), b.getIndexAttr(1));
+    offsets[dim] = row;
+    return tensor::ExtractSliceOp::create(
+        b, type.clone(shape), rows, offsets,
+        getAsIndexOpFoldResult(b.getContext(), shape), strides);
+  }
+
+  /// `dest` with `source` at `place` along `dim`.
+  static Value write(ImplicitLocOpBuilder &b,
+                     TypedValue<RankedTensorType> source, Value dest,
+                     Value place, int64_t dim) {
+    RankedTensorType type = source.getType();
+    int64_t rank = type.getRank();
     place = arith::IndexCastOp::create(b, b.getIndexType(), place);
     Value places = arith::ConstantIndexOp::create(
-        b, op.getDest().getType().getDimSize(dim) - type.getDimSize(dim) + 1);
+        b, cast<RankedTensorType>(dest.getType()).getDimSize(dim) -
+               type.getDimSize(dim) + 1);
     Value isInside =
         arith::CmpIOp::create(b, arith::CmpIPredicate::ult, place, places);
     place = arith::SelectOp::create(b, isInside, place,
@@ -128,21 +173,20 @@ struct LowerUpdateSlice : OpRewritePattern<UpdateSliceOp> {
         strides(rank, b.getIndexAttr(1));
     auto sizes = getAsIndexOpFoldResult(b.getContext(), type.getShape());
     offsets[dim] = place;
-    Value old = tensor::ExtractSliceOp::create(b, type, op.getDest(), offsets,
-                                               sizes, strides);
+    Value old =
+        tensor::ExtractSliceOp::create(b, type, dest, offsets, sizes, strides);
     SmallVector<AffineMap> maps(2, b.getMultiDimIdentityMap(rank));
     SmallVector<utils::IteratorType> loops(rank, utils::IteratorType::parallel);
     Value written = linalg::GenericOp::create(
-                        b, TypeRange(type), op.getSource(), old, maps, loops,
+                        b, TypeRange(type), source, old, maps, loops,
                         [&](OpBuilder &nested, Location loc, ValueRange args) {
                           Value value = arith::SelectOp::create(
                               nested, loc, isInside, args[0], args[1]);
                           linalg::YieldOp::create(nested, loc, value);
                         })
                         .getResult(0);
-    rewriter.replaceOpWithNewOp<tensor::InsertSliceOp>(
-        op, written, op.getDest(), offsets, sizes, strides);
-    return success();
+    return tensor::InsertSliceOp::create(b, written, dest, offsets, sizes,
+                                         strides);
   }
 };
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Updates at places that tensors name. A few rows along one dimension are
-// written or, where they are combined with what is there, become selections by
-// position: both run on the accelerator. Anything else is a loop over the
-// updates, in order, on the host. Places outside end the run there.
+// Updates at places that tensors name. Rows along one dimension are written, a
+// few that are combined with what is there become selections by position: both
+// run on the accelerator. Anything else is a loop over the updates, in order,
+// on the host. Places outside end the run there.
 #include "dialects/Asic/Asic.h"
 #include "passes/Support/Constants.h"
 #include "passes/normalize/CompositeSupport.h"
@@ -16,7 +16,7 @@
 using namespace mlir;
 using namespace mlir::asic;
 
-/// Updates of at most this many rows are made row by row.
+/// At most this many rows that are combined with what is there are selections.
 constexpr int64_t kMaxRows = 4;
 
 namespace {
@@ -119,23 +119,39 @@ struct Rows {
 };
 } // namespace
 
-/// The destination with `source`, of one row, at the row that `rows` names.
-static Value updateRow(TensorBuilder &b, Value destination, const Rows &rows,
-                       Value source, Update kind) {
+/// The rows of a dimension of `extent` that `rows` names as i32. The indices
+/// alone are 64 bits wide: a few elements for the host, which looks each up in
+/// the list of all places, so that one that does not exist is found.
+static Value makePlaces(TensorBuilder &b, const Rows &rows, int64_t extent) {
+  Type i32 = b.getI32Type();
+  Value places = iota(b, extent, i32);
+  return b.elementwise(
+      rows.index, i32, [&](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
+        return extractAt(b, places, rows.position(b, args[0], extent));
+      });
+}
+
+/// The destination with the rows of `source` at those that `rows` names, the
+/// later ones over the earlier ones.
+static Value writeRows(TensorBuilder &b, Value destination, Rows rows,
+                       Value source) {
+  if (tensorType(rows.index).getNumElements() == 1)
+    rows.index = b.reshape(rows.index, {});
+  Value places =
+      makePlaces(b, rows, tensorType(destination).getDimSize(rows.dim));
+  return UpdateSliceOp::create(b, tensorType(destination), source, destination,
+                               places, rows.dim);
+}
+
+/// The destination whose row that `rows` names is combined with `source`.
+static Value combineRow(TensorBuilder &b, Value destination, Rows rows,
+                        Value source, Update kind) {
   int64_t dim = rows.dim;
   RankedTensorType type = tensorType(destination);
   int64_t rank = type.getRank(), extent = type.getDimSize(dim);
-  Type i32 = b.getI32Type();
-  Value places = iota(b, extent, i32);
-  // The index alone is 64 bits wide: one element for the host, which looks it
-  // up in the list of all places, so that one that does not exist is found.
-  Value place = b.elementwise(
-      b.reshape(rows.index, {}), i32,
-      [&](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
-        return extractAt(b, places, rows.position(b, args[0], extent));
-      });
-  if (kind == Update::assign && extent != 0)
-    return UpdateSliceOp::create(b, source, destination, place, dim);
+  Value places = iota(b, extent, b.getI32Type());
+  rows.index = b.reshape(rows.index, {});
+  Value place = makePlaces(b, rows, extent);
   SmallVector<int64_t> others = dimsWithout(rank, dim), shape;
   for (int64_t other : others)
     shape.push_back(type.getDimSize(other));
@@ -198,11 +214,14 @@ static Value updateRows(TensorBuilder &b, Value destination, Rows rows,
     return tensor::InsertSliceOp::create(b, source, destination, offsets, sizes,
                                          strides);
   }
+  bool isEmpty = type.getDimSize(dim) == 0 || count == 0;
+  if (kind == Update::assign && !isEmpty)
+    return writeRows(b, destination, {dim, index, rows.wraps}, source);
   if (count <= kMaxRows) {
     for (int64_t row = 0; row < count; ++row)
-      destination = updateRow(b, destination,
-                              {dim, slice(b, index, 0, row, 1), rows.wraps},
-                              slice(b, source, dim, row, 1), kind);
+      destination = combineRow(b, destination,
+                               {dim, slice(b, index, 0, row, 1), rows.wraps},
+                               slice(b, source, dim, row, 1), kind);
     return destination;
   }
   Updates updates{destination, SmallVector<int64_t>(type.getShape()), kind};

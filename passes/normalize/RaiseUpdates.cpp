@@ -199,7 +199,8 @@ struct FoldConstantUpdate : OpRewritePattern<UpdateSliceOp> {
   LogicalResult matchAndRewrite(UpdateSliceOp op,
                                 PatternRewriter &rewriter) const override {
     DenseIntElementsAttr constant;
-    if (!matchPattern(op.getIndex(), m_Constant(&constant)))
+    if (op.getIndex().getType().getRank() != 0 ||
+        !matchPattern(op.getIndex(), m_Constant(&constant)))
       return rewriter.notifyMatchFailure(op, "no constant place");
     int64_t place = constant.getValues<APInt>()[0].getSExtValue();
     RankedTensorType type = op.getSource().getType();

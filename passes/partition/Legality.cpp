@@ -148,6 +148,14 @@ Refusal Legality::check(Operation *op) const {
             tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::ConcatOp,
             tensor::ReshapeOp>([](auto) { return Refusal(); })
       .Case<UpdateSliceOp>([&](UpdateSliceOp update) -> Refusal {
+        RankedTensorType index = update.getIndex().getType();
+        // Indices stay in SRAM while rows come and go.
+        if (uint64_t(4 * index.getNumElements()) > target.sram.bytes / 8)
+          return llvm::formatv("expected rows whose indices fill at most an "
+                               "eighth of the SRAM of '{0}', got {1} rows; "
+                               "update fewer rows at once",
+                               target.name, index.getNumElements())
+              .str();
         int64_t extent = update.getDest().getType().getDimSize(update.getDim());
         if (!target.limits.maxExtent ||
             uint64_t(extent) <= target.limits.maxExtent)

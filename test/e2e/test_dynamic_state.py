@@ -142,13 +142,13 @@ def rotate(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
 class Attention(nn.Module):
     """Two query heads share a head of keys and values, which are rows of a cache."""
 
-    def __init__(self, form: str) -> None:
+    def __init__(self, form: str, length: int) -> None:
         super().__init__()
-        self.form = form
+        self.form, self.length = form, length
         self.query, self.out = nn.Linear(32, 32), nn.Linear(32, 32)
         self.pair = nn.Linear(32, 32)
-        self.register_buffer("keys", torch.zeros(1, 1, 24, 16))
-        self.register_buffer("values", torch.zeros(1, 1, 24, 16))
+        self.register_buffer("keys", torch.zeros(1, 1, length, 16))
+        self.register_buffer("values", torch.zeros(1, 1, length, 16))
 
     def forward(self, x: Tensor, turn: tuple[Tensor, Tensor], places: Tensor) -> Tensor:
         query = rotate(self.query(x).unflatten(-1, (2, 16)).transpose(1, 2), *turn)
@@ -159,7 +159,7 @@ class Attention(nn.Module):
         else:
             self.keys[:, :, places] = rotate(key, *turn)
             self.values[:, :, places] = value
-        seen = torch.arange(24)[None, :] <= places[:, None]
+        seen = torch.arange(self.length)[None, :] <= places[:, None]
         scores = query @ self.keys.expand(-1, 2, -1, -1).transpose(2, 3) * 0.25
         weights = scores.masked_fill(~seen, float("-inf")).softmax(-1)
         attended = weights @ self.values.expand(-1, 2, -1, -1)
@@ -169,17 +169,17 @@ class Attention(nn.Module):
 class Decoder(nn.Module):
     """Any number of tokens at their places, whose keys and values stay."""
 
-    def __init__(self, form: str = "index_copy") -> None:
+    def __init__(self, form: str = "index_copy", length: int = 24) -> None:
         super().__init__()
         self.embedding = nn.Embedding(30, 32)
         self.norms = nn.ModuleList(nn.LayerNorm(32) for _ in range(4))
-        self.attention = nn.ModuleList(Attention(form) for _ in range(2))
+        self.attention = nn.ModuleList(Attention(form, length) for _ in range(2))
         self.feed = nn.ModuleList(
             nn.Sequential(nn.Linear(32, 64), nn.SiLU(), nn.Linear(64, 32)) for _ in range(2)
         )
         self.head = nn.Linear(32, 30)
         rates = 10000.0 ** (-torch.arange(0, 16, 2).float() / 16)
-        angles = torch.arange(24)[:, None] * torch.cat([rates, rates])
+        angles = torch.arange(length)[:, None] * torch.cat([rates, rates])
         self.register_buffer("cosine", angles.cos())
         self.register_buffer("sine", angles.sin())
 
@@ -311,6 +311,27 @@ def test_a_decoder_takes_prompts_and_tokens(target: str, form: str, tmp_path: Pa
             compiled = asic.load(tmp_path / "decoder.asic")
             assert list(compiled.state) == order
             same_state(compiled, model, tolerance)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_prompts_of_any_length_leave_the_cache_where_it_is(target: str) -> None:
+    tokens = Dim("tokens", min=1, max=128)
+    compiled, model = build(
+        lambda: Decoder(length=240),
+        (torch.zeros(1, 5, dtype=torch.int64), torch.arange(5)),
+        ({1: tokens}, {0: tokens}),
+        target=target,
+        options=asic.CompileOptions(buckets={"tokens": (1, 8, 32, 64, 128)}),
+    )
+    if target == "edge-tx1":
+        assert len(compiled.state) == 4
+        assert compiled.state.on_device == tuple(compiled.state)
+    tolerance = 1e-4 if target == "cpu" else 3e-2
+    done = 3
+    for size in (5, 1, 17, 64, 128, 1):
+        places = torch.arange(done, done + size)
+        compare(compiled, model, [(torch.randint(0, 30, (1, size)), places)], tolerance)
+        done += size
 
 
 def test_rows_have_the_bits_of_a_static_program() -> None:

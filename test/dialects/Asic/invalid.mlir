@@ -288,6 +288,30 @@ func.func @update_shape(%row: tensor<2x1x3xf32>, %cache: tensor<2x8x4xf32>, %i: 
 
 // -----
 
+func.func @update_indices(%rows: tensor<2x3x4xf32>, %cache: tensor<2x8x4xf32>, %i: tensor<2xi32>) -> tensor<2x8x4xf32> {
+  // expected-error @+1 {{expected an index for every row along dimension 1 of 'tensor<2x3x4xf32>', got 'tensor<2xi32>'}}
+  %0 = asic.update_slice %rows into %cache[%i] dim 1 : tensor<2x3x4xf32> into tensor<2x8x4xf32>, tensor<2xi32>
+  return %0 : tensor<2x8x4xf32>
+}
+
+// -----
+
+func.func @update_of_nothing(%rows: tensor<2x3x4xf32>, %cache: tensor<2x0x4xf32>, %i: tensor<3xi32>) -> tensor<2x0x4xf32> {
+  // expected-error @+1 {{expected a slice along dimension 1 of 'tensor<2x0x4xf32>', got 'tensor<2x3x4xf32>'}}
+  %0 = asic.update_slice %rows into %cache[%i] dim 1 : tensor<2x3x4xf32> into tensor<2x0x4xf32>, tensor<3xi32>
+  return %0 : tensor<2x0x4xf32>
+}
+
+// -----
+
+func.func @copy_indices(%rows: memref<3xi8, #asic.space<sram>>, %y: memref<8xi8, #asic.space<dram>>, %i: memref<4xi32, #asic.space<sram>>) {
+  // expected-error @+1 {{expected an index for every row along dimension 0 of}}
+  asic.copy %rows, %y at %i dim 0 : memref<3xi8, #asic.space<sram>> to memref<8xi8, #asic.space<dram>>, memref<4xi32, #asic.space<sram>>
+  return
+}
+
+// -----
+
 func.func @update_dim(%row: tensor<2x8x4xf32>, %cache: tensor<2x8x4xf32>, %i: tensor<i32>) -> tensor<2x8x4xf32> {
   // expected-error @+1 {{expected a slice along dimension 3}}
   %0 = asic.update_slice %row into %cache[%i] dim 3 : tensor<2x8x4xf32> into tensor<2x8x4xf32>

@@ -109,9 +109,22 @@ func.func @update(%row: tensor<2x1x4xf32>, %cache: tensor<2x8x4xf32>, %i: tensor
   %0 = asic.update_slice %row into %cache[%i] dim 1 : tensor<2x1x4xf32> into tensor<2x8x4xf32>
   return %0 : tensor<2x8x4xf32>
 }
+// Rows that have a place each may be more than there are places.
+// CHECK-LABEL: @update_rows
+func.func @update_rows(%rows: tensor<2x9x4xf32>, %cache: tensor<2x8x4xf32>, %i: tensor<9xi32>) -> tensor<2x8x4xf32> {
+  // CHECK: asic.update_slice %{{.*}} into %{{.*}}[%{{.*}}] dim 1 : tensor<2x9x4xf32> into tensor<2x8x4xf32>, tensor<9xi32>
+  %0 = asic.update_slice %rows into %cache[%i] dim 1 : tensor<2x9x4xf32> into tensor<2x8x4xf32>, tensor<9xi32>
+  return %0 : tensor<2x8x4xf32>
+}
 // CHECK-LABEL: @indexed_copy
 func.func @indexed_copy(%row: memref<2x1x4xf32, #asic.space<sram>>, %cache: memref<2x8x4xf32, #asic.space<dram>>, %i: memref<i32, #asic.space<sram>>) {
   // CHECK: asic.copy %{{.*}}, %{{.*}} at %{{.*}} dim 1 {engine = 3 : i64} : memref<2x1x4xf32, #asic.space<sram>> to memref<2x8x4xf32, #asic.space<dram>>, memref<i32, #asic.space<sram>>
   asic.copy %row, %cache at %i dim 1 {engine = 3 : i64} : memref<2x1x4xf32, #asic.space<sram>> to memref<2x8x4xf32, #asic.space<dram>>, memref<i32, #asic.space<sram>>
+  return
+}
+// CHECK-LABEL: @copy_of_rows
+func.func @copy_of_rows(%rows: memref<2x9x4xf32, #asic.space<sram>>, %cache: memref<2x8x4xf32, #asic.space<dram>>, %i: memref<9xi32, #asic.space<sram>>) {
+  // CHECK: asic.copy %{{.*}}, %{{.*}} at %{{.*}} dim 1 : memref<2x9x4xf32, #asic.space<sram>> to memref<2x8x4xf32, #asic.space<dram>>, memref<9xi32, #asic.space<sram>>
+  asic.copy %rows, %cache at %i dim 1 : memref<2x9x4xf32, #asic.space<sram>> to memref<2x8x4xf32, #asic.space<dram>>, memref<9xi32, #asic.space<sram>>
   return
 }

@@ -106,6 +106,30 @@ func.func @update_large(%old: tensor<6x10000xi8>, %rows: tensor<4x10000xi8>, %i:
   return %0 : tensor<6x10000xi8>
 }
 
+// Rows that have a place each are one copy.
+// CHECK-LABEL: func.func @update_rows
+// CHECK: memref.copy %{{.*}}, %[[INDEX:.*]] : memref<5xi32, #asic.space<dram>> to memref<5xi32, #asic.space<sram>>
+// CHECK: asic.copy %{{.*}}, %{{.*}} at %[[INDEX]] dim 1
+// ASIC-LABEL: func.func @update_rows
+// ASIC: asic.copy %{{.*}}, %{{.*}} at %{{.*}} dim 1 : memref<2x5x4xi8, #asic.space<sram>> to memref<2x8x4xi8, #asic.space<dram>>, memref<5xi32, #asic.space<sram>>
+// ASIC-NOT: dim 1
+func.func @update_rows(%old: tensor<2x8x4xi8>, %rows: tensor<2x5x4xi8>, %i: tensor<5xi32>) -> tensor<2x8x4xi8> attributes {asic.region = "accelerator"} {
+  %0 = asic.update_slice %rows into %old[%i] dim 1 : tensor<2x5x4xi8> into tensor<2x8x4xi8>, tensor<5xi32>
+  return %0 : tensor<2x8x4xi8>
+}
+
+// In pieces, every row of which may go anywhere.
+// ASIC-LABEL: func.func @update_many_rows
+// ASIC: %[[FIRST:.*]] = memref.subview %[[ALL:.*]][0] [2] [1] : memref<4xi32
+// ASIC: asic.copy %{{.*}}, %[[CACHE:.*]] at %[[FIRST]] dim 0 : memref<2x10000xi8, #asic.space<sram>> to memref<6x10000xi8, #asic.space<dram>>
+// ASIC: %[[SECOND:.*]] = memref.subview %[[ALL]][2] [2] [1]
+// ASIC: asic.copy %{{.*}}, %[[CACHE]] at %[[SECOND]] dim 0
+// ASIC-NOT: dim 0
+func.func @update_many_rows(%old: tensor<6x10000xi8>, %rows: tensor<4x10000xi8>, %i: tensor<4xi32>) -> tensor<6x10000xi8> attributes {asic.region = "accelerator"} {
+  %0 = asic.update_slice %rows into %old[%i] dim 0 : tensor<4x10000xi8> into tensor<6x10000xi8>, tensor<4xi32>
+  return %0 : tensor<6x10000xi8>
+}
+
 #rows = affine_map<(i, j, k) -> (i, k)>
 #columns = affine_map<(i, j, k) -> (j, k)>
 #square = affine_map<(i, j, k) -> (i, j)>

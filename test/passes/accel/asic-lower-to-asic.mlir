@@ -78,3 +78,21 @@ func.func @padded_channels(%x: memref<4x3x2xi8, #asic.space<sram>>, %f: memref<8
   }
   return
 }
+
+// Rows that have a place each are a dimension of the move: of the four beside them, the outermost is
+// unrolled.
+// CHECK-LABEL: func.func @rows_of_four_dimensions
+// CHECK-COUNT-2: asic.copy %{{.*}}, %{{.*}} at %arg2 dim 4 : memref<1x2x2x2x5x4xi8, {{.*}} to memref<1x2x2x2x8x4xi8, {{.*}}, memref<5xi32, #asic.space<sram>>
+// CHECK-NOT: asic.copy
+// One place for all: four dimensions are as many as there are.
+// CHECK-LABEL: func.func @block_of_four_dimensions
+// CHECK: asic.copy %arg0, %arg1 at %arg2 dim 4
+// CHECK-NOT: asic.copy
+func.func @rows_of_four_dimensions(%rows: memref<2x2x2x2x5x4xi8, strided<[1000, 400, 150, 50, 4, 1]>, #asic.space<sram>>, %y: memref<2x2x2x2x8x4xi8, #asic.space<dram>>, %i: memref<5xi32, #asic.space<sram>>) attributes {asic.region = "accelerator"} {
+  asic.copy %rows, %y at %i dim 4 : memref<2x2x2x2x5x4xi8, strided<[1000, 400, 150, 50, 4, 1]>, #asic.space<sram>> to memref<2x2x2x2x8x4xi8, #asic.space<dram>>, memref<5xi32, #asic.space<sram>>
+  return
+}
+func.func @block_of_four_dimensions(%rows: memref<2x2x2x2x5x4xi8, strided<[1000, 400, 150, 50, 4, 1]>, #asic.space<sram>>, %y: memref<2x2x2x2x8x4xi8, #asic.space<dram>>, %i: memref<i32, #asic.space<sram>>) attributes {asic.region = "accelerator"} {
+  asic.copy %rows, %y at %i dim 4 : memref<2x2x2x2x5x4xi8, strided<[1000, 400, 150, 50, 4, 1]>, #asic.space<sram>> to memref<2x2x2x2x8x4xi8, #asic.space<dram>>, memref<i32, #asic.space<sram>>
+  return
+}

@@ -156,3 +156,18 @@ func.func @indexed(%cache: memref<3x8x4xi8, #dram> {asic.name = "cache"}) {
   asic.copy %rows, %cache at %i dim 1 {engine = 3 : i64} : memref<3x2x4xi8, #sram> to memref<3x8x4xi8, #dram>, memref<i32, #sram>
   return
 }
+
+// A place for each of five rows: they are the steps of n3, the images and bytes of a row go inside.
+// CHECK: isa.copy dma0 {src_space = sram, src_addr = 64, run_bytes = 4, n0 = 3, n1 = 1, n2 = 1, n3 = 5, src_s0 = 20, src_s3 = 4, dst_s0 = 32, index_addr = 136, index_n = 8, index_dst_s = 4, index_s = 8}
+// One row has no step.
+// CHECK: isa.copy dma0 {src_space = sram, src_addr = 64, run_bytes = 4, n0 = 3, n1 = 1, n2 = 1, n3 = 1, src_s0 = 20, dst_s0 = 32, index_addr = 128, index_n = 8, index_dst_s = 4}
+func.func @indexed_rows(%cache: memref<3x8x4xi8, #dram> {asic.name = "cache"}) {
+  %rows = memref.alloc() {asic.address = 64 : i64} : memref<3x5x4xi8, #sram>
+  %i = memref.alloc() {asic.address = 128 : i64} : memref<12xi32, #sram>
+  %some = memref.subview %i[2] [5] [2] : memref<12xi32, #sram> to memref<5xi32, strided<[2], offset: 2>, #sram>
+  %row = memref.subview %rows[0, 0, 0] [3, 1, 4] [1, 1, 1] : memref<3x5x4xi8, #sram> to memref<3x1x4xi8, strided<[20, 4, 1]>, #sram>
+  %one = memref.subview %i[0] [1] [1] : memref<12xi32, #sram> to memref<1xi32, strided<[1]>, #sram>
+  asic.copy %rows, %cache at %some dim 1 {engine = 3 : i64} : memref<3x5x4xi8, #sram> to memref<3x8x4xi8, #dram>, memref<5xi32, strided<[2], offset: 2>, #sram>
+  asic.copy %row, %cache at %one dim 1 {engine = 3 : i64} : memref<3x1x4xi8, strided<[20, 4, 1]>, #sram> to memref<3x8x4xi8, #dram>, memref<1xi32, strided<[1]>, #sram>
+  return
+}

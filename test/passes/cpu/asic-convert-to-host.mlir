@@ -113,6 +113,21 @@ func.func @update_slice(%slice: tensor<3x2xf32>, %x: tensor<3x8xf32>, %i: tensor
   return %0 : tensor<3x8xf32>
 }
 
+// A loop over rows that have a place each.
+// CHECK-LABEL: func.func @update_rows
+// CHECK-SAME: %[[ROWS:[^:]*]]: tensor<3x9xf32>, %[[X:[^:]*]]: tensor<3x8xf32>, %[[INDEX:[^:]*]]: tensor<9xi32>
+// CHECK: scf.for %[[ROW:.*]] = %c0{{.*}} to %c9{{.*}} iter_args(%[[STATE:.*]] = %[[X]])
+// CHECK: tensor.extract %[[INDEX]][%[[ROW]]]
+// CHECK: tensor.extract_slice %[[ROWS]][0, %[[ROW]]] [3, 1] [1, 1]
+// CHECK: arith.cmpi ult, %{{.*}}, %c8
+// CHECK: %[[NEW:.*]] = tensor.insert_slice %{{.*}} into %[[STATE]]
+// CHECK: scf.yield %[[NEW]]
+// CHECK-NOT: asic.update_slice
+func.func @update_rows(%rows: tensor<3x9xf32>, %x: tensor<3x8xf32>, %i: tensor<9xi32>) -> tensor<3x8xf32> {
+  %0 = asic.update_slice %rows into %x[%i] dim 1 : tensor<3x9xf32> into tensor<3x8xf32>, tensor<9xi32>
+  return %0 : tensor<3x8xf32>
+}
+
 // A constant place may not exist either.
 // CHECK-LABEL: func.func @constant_places
 // CHECK: %[[NEVER:.*]] = arith.cmpi ult, %c10{{.*}}, %c10

@@ -39,12 +39,12 @@ func.func @index_copy_run(%x: tensor<4x6xf32>, %v: tensor<4x5xf32>)
   return %y : tensor<4x6xf32>
 }
 
-// Others, and rows that do not exist, are updates of their own.
+// Others, and rows that do not exist, have a place each.
 // CHECK-LABEL: func.func @index_copy_no_run
 // CHECK-NOT: tensor.insert_slice
-// CHECK: scf.for
-// CHECK: scf.for
+// CHECK-COUNT-2: asic.update_slice {{.*}} dim 1 : tensor<4x5xf32> into tensor<4x6xf32>, tensor<5xi32>
 // CHECK-NOT: tensor.insert_slice
+// CHECK-NOT: scf.for
 // CHECK: return
 func.func @index_copy_no_run(%x: tensor<4x6xf32>, %v: tensor<4x5xf32>)
     -> (tensor<4x6xf32>, tensor<4x6xf32>) {
