@@ -58,6 +58,7 @@ def compile_dynamic(
     from asic.frontend.export import capture
     from asic.frontend.importer import is_normalized
     from asic.frontend.padding import insert_masks
+    from asic.frontend.pairs import take_apart
     from asic.frontend.state import check_writes, functional
     from asic.reading import Source, state_of
 
@@ -85,7 +86,9 @@ def compile_dynamic(
     structure = structure_of(program)
 
     def masked() -> tuple[Make, tuple[Hidden, ...]]:
-        padded = insert_masks(flat_module(program), options.source_root)
+        module = flat_module(program)
+        take_apart(module)
+        padded = insert_masks(module, options.source_root)
         make = _maker(
             padded.module, found, padded.hidden, target, target, fallback, options, normalized
         )

@@ -138,11 +138,18 @@ class WideConstant(nn.Module):
         (nn.Linear(8, 8), (X.double(),), r"the input 'input'.*; convert it with \.float"),
         (WideConstant(), (X,), rf"the buffer 'scale', used at {__file__}:\d+.*model\.float"),
         (Wide(), (X,), rf"aten\._to_copy at {__file__}:\d+; compute in float32 there"),
-        (Spectrum(), (X,), rf"aten\.fft_fft at {__file__}:\d+; .*view_as_real"),
     ],
 )
 def test_types_that_no_phase_has(model: nn.Module, args: tuple[Tensor, ...], message: str) -> None:
     refuse(f"expected tensors of at most 32-bit real floats, got .* from {message}", model, args)
+
+
+def test_complex_numbers_of_a_dynamic_program() -> None:
+    """Its graph is not exported again, so that nothing in it is rewritten."""
+    shapes = ({0: torch.export.Dim("batch", min=2, max=16)},)
+    program = torch.export.export(Spectrum(), (X,), dynamic_shapes=shapes)
+    with pytest.raises(CompileError, match=rf"complex64 from aten\.fft_fft at {__file__}:\d+; "):
+        import_model(program)
 
 
 def test_operators_of_another_library() -> None:

@@ -217,14 +217,14 @@ def fold_constants(module: GraphModule, limit: int = FOLD_LIMIT) -> None:
         if node.target in _FILLS and not all(source in values for source in node.all_input_nodes):
             continue  # One number everywhere, which takes no memory.
         if node.users and not all(user in values for user in node.users):
-            value = stored.setdefault(_content(values[node]), values[node].clone())
+            value = stored.setdefault(content(values[node]), values[node].clone())
             new = insert_constant(module, f"{node.name}_folded", value, node)
             new.meta = dict(node.meta)
             node.replace_all_uses_with(new)
     module.graph.eliminate_dead_code()
 
 
-def _content(tensor: torch.Tensor) -> Any:
+def content(tensor: torch.Tensor) -> Any:
     """Equal for tensors of equal bits; the masks and tables of all layers are one."""
     data = tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy()
     return tuple(tensor.shape), tensor.dtype, hashlib.sha256(data.tobytes()).digest()

@@ -36,6 +36,7 @@ from asic.frontend.messages import error
 from asic.frontend.meta import has_data
 from asic.frontend.movement import movements
 from asic.frontend.naming import resource_names
+from asic.frontend.pairs import take_apart
 from asic.frontend.pipeline import lower_to_linalg
 from asic.frontend.pooling import poolings
 from asic.frontend.skew import (
@@ -45,7 +46,6 @@ from asic.frontend.skew import (
     ir,
     new_context,
 )
-from asic.frontend.spectrum import take_apart
 from asic.frontend.state import (
     StateInfo,
     check_writes,
@@ -169,12 +169,12 @@ def normalize(
     kwargs: dict[str, Any],
     dynamic_shapes: Any = None,
     rewrite: Callable[[GraphModule], None] | None = None,
-    spectra: bool = True,
+    apart: bool = True,
 ) -> ExportedProgram:
     """Folds batch norm and constants and makes writes results; ops stay ATen's own.
 
-    `rewrite` changes the cleaned graph in place before it is exported again; without `spectra`
-    Fourier transforms stay what they are, for a quantiser.
+    `rewrite` changes the cleaned graph in place before it is exported again; without `apart`
+    complex numbers and Fourier transforms stay what they are, for a quantiser.
     """
     if program.range_constraints and dynamic_shapes is None:
         # The guards are in the graph already; a second trace would specialise them.
@@ -198,7 +198,7 @@ def normalize(
         integer_biases(module)
         if rewrite is not None:
             rewrite(module)
-        if spectra:
+        if apart:
             take_apart(module)
         fold.drop_unused(module)
         return mark_normalized(functional(export(module, args, kwargs, dynamic_shapes)))

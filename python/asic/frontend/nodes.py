@@ -7,6 +7,7 @@ every later rewrite may read both, so whoever makes a node makes it here.
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 
 import torch
@@ -37,6 +38,19 @@ def insert_constant(module: GraphModule, name: str, value: Tensor, before: Node)
     made.meta = location(before)
     made.meta["val"] = _mode(module.graph).from_tensor(value, static_shapes=True)
     return made
+
+
+def fill_in_values(module: GraphModule) -> None:
+    """Says what nodes hold that somebody else has made without, as quantisers do."""
+    mode = _mode(module.graph)
+    for node in module.graph.nodes:
+        if "val" in node.meta:
+            continue
+        if node.op == "get_attr":
+            tensor = attrgetter(str(node.target))(module)
+            node.meta["val"] = mode.from_tensor(tensor, static_shapes=True)
+        elif node.op == "call_function":
+            node.meta["val"] = result_of(module.graph, node.target, node.args, node.kwargs)
 
 
 def location(node: Node) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from asic.frontend.export import capture, export
 from asic.frontend.fold import constant
 from asic.frontend.importer import mark_normalized, normalize
 from asic.frontend.meta import has_data
-from asic.frontend.spectrum import take_apart
+from asic.frontend.pairs import take_apart
 from asic.frontend.state import functional, hide_state, own_state, show_state
 from asic.quantization.config import Config
 from asic.quantization.observers import WeightObserver
@@ -83,7 +83,7 @@ def prepare(
                 f"expected weights with data to calibrate, got '{name}' on the meta device; load "
                 "the checkpoint first"
             )
-    module = normalize(program, args, kwargs, dynamic_shapes, spectra=False).module()
+    module = normalize(program, args, kwargs, dynamic_shapes, apart=False).module()
     state = own_state(module)
     with _quiet():
         prepared = prepare_pt2e(module, Quantizer(target, config))
