@@ -74,6 +74,16 @@ BINARY: dict[str, Callable[[Tensor, Tensor], Any]] = {
     "shifts": lambda x, y: torch.fft.fftshift(x) * torch.fft.ifftshift(y, dim=1),
 }
 
+
+def filtered(x: Tensor, y: Tensor) -> Tensor:
+    """Writes into a spectrum."""
+    spectrum = torch.fft.rfft(x.real)
+    spectrum[..., 0] = 2j
+    spectrum[:, :1] *= y[:, :1, :3]
+    spectrum[0, 1].zero_()
+    return torch.fft.irfft(spectrum, n=4)
+
+
 READ: dict[str, Callable[[Tensor, Tensor], Any]] = {
     "abs": lambda x, y: x.abs(),
     "angle": lambda x, y: x.angle(),
@@ -84,6 +94,9 @@ READ: dict[str, Callable[[Tensor, Tensor], Any]] = {
     "one_part_of_real": lambda x, y: torch.fft.rfft2(y.real).imag,
     "parts_apart": lambda x, y: [f(torch.fft.fft(x)) for f in (torch.real, torch.imag)],
     "parts_of_one": lambda x, y: [f(x.mT @ y) for f in (torch.real, torch.imag)],
+    "variance": lambda x, y: x.var(1, correction=1) + torch.std(y, dim=1, correction=0),
+    "variance_and_mean": lambda x, y: x.var() + torch.var_mean(y, 2, correction=0)[1].imag,
+    "writes": filtered,
     "irfft": lambda x, y: torch.fft.irfft(x),
     "irfft_odd": lambda x, y: torch.fft.irfft(x, 5, norm="ortho"),
     "irfft_longer": lambda x, y: torch.fft.irfft(x, 12, dim=1),

@@ -25,21 +25,26 @@ def in_float32(op: Any) -> Callable[..., Any]:
     return widened
 
 
+def _squares(x: Tensor) -> Tensor:
+    """Squares of absolute values."""
+    return torch.view_as_real(x).square().sum(-1) if x.is_complex() else x.square()
+
+
 def _variance(
     x: Tensor, dim: list[int] | None, correction: float | None, keepdim: bool
 ) -> tuple[Tensor, Tensor]:
-    """Variance and mean in float32."""
+    """Variance and mean in float32; of complex numbers the first is real."""
     dims = [d % x.dim() for d in dim] if dim else list(range(x.dim()))
-    wide = x.float()
+    wide = x if x.is_complex() else x.float()
     count = 1
     for d in dims:
         count *= x.shape[d]
     if dims:
         mean = wide.mean(dims, keepdim=True)
-        squares = (wide - mean).square().sum(dims, keepdim=keepdim)
+        squares = _squares(wide - mean).sum(dims, keepdim=keepdim)
         mean = mean if keepdim else mean.reshape(squares.shape)
     else:
-        mean, squares = wide, torch.zeros_like(wide)
+        mean, squares = wide, torch.zeros_like(wide, dtype=wide.dtype.to_real())
     return squares / max(0.0, count - (1 if correction is None else correction)), mean
 
 
@@ -50,7 +55,7 @@ def _var(
     correction: float | None = None,
     keepdim: bool = False,
 ) -> Tensor:
-    return _variance(x, dim, correction, keepdim)[0].to(x.dtype)
+    return _variance(x, dim, correction, keepdim)[0].to(x.dtype.to_real())
 
 
 def _std(
@@ -60,7 +65,7 @@ def _std(
     correction: float | None = None,
     keepdim: bool = False,
 ) -> Tensor:
-    return _variance(x, dim, correction, keepdim)[0].sqrt().to(x.dtype)
+    return _variance(x, dim, correction, keepdim)[0].sqrt().to(x.dtype.to_real())
 
 
 def _var_mean(
@@ -71,7 +76,7 @@ def _var_mean(
     keepdim: bool = False,
 ) -> tuple[Tensor, Tensor]:
     variance, mean = _variance(x, dim, correction, keepdim)
-    return variance.to(x.dtype), mean.to(x.dtype)
+    return variance.to(x.dtype.to_real()), mean.to(x.dtype)
 
 
 def _std_mean(
@@ -82,7 +87,7 @@ def _std_mean(
     keepdim: bool = False,
 ) -> tuple[Tensor, Tensor]:
     variance, mean = _variance(x, dim, correction, keepdim)
-    return variance.sqrt().to(x.dtype), mean.to(x.dtype)
+    return variance.sqrt().to(x.dtype.to_real()), mean.to(x.dtype)
 
 
 def _instance_norm(
