@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn.modules.module import _global_buffer_registration_hooks as buffer_hooks
 
 from asic.errors import CompileError
+from asic.frontend.indices import TensorIndices
 
 
 @contextmanager
@@ -45,7 +46,8 @@ def followed(model: nn.Module) -> Iterator[set[str]]:
         hooks = dict(buffer_hooks)
         buffer_hooks.clear()
         try:
-            result = original(*args, **kwargs)
+            with TensorIndices():
+                result = original(*args, **kwargs)
             updates = before.updates()
         finally:
             buffer_hooks.update(hooks)

@@ -21,6 +21,8 @@ _KINDS = {
     InputKind.CONSTANT_TENSOR: ("the constant", "make it float32"),
 }
 
+_SLICES = frozenset({torch.ops.aten.slice.Tensor, torch.ops.aten.narrow.default})
+
 
 def check(program: ExportedProgram, root: str | None) -> None:
     """Every check of this file.
@@ -97,11 +99,13 @@ def _check_data_dependence(program: ExportedProgram, root: str | None) -> None:
         value = node.meta.get("val")
         if isinstance(value, torch.Tensor) and free_unbacked_symbols(value):
             shape = ", ".join(str(extent) for extent in value.shape)
+            remedy = "select with torch.where or multiply by a mask instead"
+            if node.target in _SLICES:
+                remedy = "index with x[start + torch.arange(n)], n a number, instead"
             raise error(
                 f"expected shapes that follow from the inputs' shapes, got [{shape}] of "
-                f"'{node.name}' at {source_of(node, root)}, which depends on values; select "
-                "with torch.where or a mask instead, or keep that part outside the compiled "
-                "model"
+                f"'{operator_of(node) or node.name}' at {source_of(node, root)}, which depends on "
+                f"values; {remedy}, or keep that part outside the compiled model"
             )
 
 

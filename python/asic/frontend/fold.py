@@ -200,16 +200,7 @@ def fold_constants(module: GraphModule, limit: int = FOLD_LIMIT) -> None:
     Dequantisation is never folded, results above `limit` elements are not stored, and
     state is not constant.
     """
-    values: dict[Node, Any] = {}
-    for node in module.graph.nodes:
-        if node.op == "get_attr":
-            value = constant(module, node)
-            if value is not None:
-                values[node] = value
-        elif node.op == "call_function":
-            value = evaluate(node, values, limit)
-            if value is not None:
-                values[node] = value
+    values = known_values(module, limit)
     stored: dict[Any, torch.Tensor] = {}
     for node in list(module.graph.nodes):
         if node.op != "call_function" or not isinstance(values.get(node), torch.Tensor):
@@ -222,6 +213,21 @@ def fold_constants(module: GraphModule, limit: int = FOLD_LIMIT) -> None:
             new.meta = dict(node.meta)
             node.replace_all_uses_with(new)
     module.graph.eliminate_dead_code()
+
+
+def known_values(module: GraphModule, limit: int) -> dict[Node, Any]:
+    """Value of every node that depends on constants only, up to `limit` elements."""
+    values: dict[Node, Any] = {}
+    for node in module.graph.nodes:
+        if node.op == "get_attr":
+            value = constant(module, node)
+        elif node.op == "call_function":
+            value = evaluate(node, values, limit)
+        else:
+            continue
+        if value is not None:
+            values[node] = value
+    return values
 
 
 def content(tensor: torch.Tensor) -> Any:

@@ -31,6 +31,7 @@ from asic.frontend.control import unroll
 from asic.frontend.decompose import layers, recover_linear, relax_views, split_bins
 from asic.frontend.empties import drop_empties
 from asic.frontend.export import capture, decompose, export
+from asic.frontend.indices import settle
 from asic.frontend.locations import Source, operator_of, source_of
 from asic.frontend.messages import error
 from asic.frontend.meta import has_data
@@ -176,7 +177,7 @@ def normalize(
     `rewrite` changes the cleaned graph in place before it is exported again; without `apart`
     complex numbers and Fourier transforms stay what they are, for a quantiser.
     """
-    if program.range_constraints and dynamic_shapes is None:
+    if symbol_ranges(program) and dynamic_shapes is None:
         # The guards are in the graph already; a second trace would specialise them.
         program = decompose(program, {})
         check_writes(program)
@@ -188,6 +189,10 @@ def normalize(
         separate_updates(module)
         unroll(module)
         fold.drop_assertions(module)
+        if settle(module):
+            module = functional(export(module, args, kwargs, dynamic_shapes)).module()
+            separate_updates(module)
+            fold.drop_assertions(module)
         fold.fold_batch_norm(module)
         recover_linear(module)
         relax_views(module)
