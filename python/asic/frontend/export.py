@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import os
 import re
@@ -22,7 +23,8 @@ from asic.errors import CompileError
 from asic.frontend import meta
 from asic.frontend.aliases import join, separated
 from asic.frontend.attributes import followed
-from asic.frontend.messages import error, export_error, first_line, quiet
+from asic.frontend.guards import remedy_for
+from asic.frontend.messages import error, export_error, first_line, is_violation, quiet
 from asic.frontend.swift import run_decompositions
 
 _TRAINING = (
@@ -85,10 +87,7 @@ def export(
 ) -> ExportedProgram:
     """`torch.export.export` whose failures are `CompileError`s about the user's source."""
     try:
-        with torch.no_grad(), quiet(), followed(model) as assigned:
-            program = torch.export.export(
-                model, args, kwargs or {}, dynamic_shapes=dynamic_shapes, strict=False
-            )
+        program, assigned = _traced(model, args, kwargs, dynamic_shapes)
     except CompileError:
         raise
     except Exception as problem:
@@ -106,6 +105,32 @@ def export(
             stacklevel=2,
         )
     return forget_origins(program)
+
+
+def _traced(
+    model: torch.nn.Module, args: tuple[Any, ...], kwargs: Any, dynamic_shapes: Any
+) -> tuple[ExportedProgram, set[str]]:
+    """What `torch.export` makes of a model, and what `followed` says of it."""
+
+    def trace(**options: Any) -> tuple[ExportedProgram, set[str]]:
+        with torch.no_grad(), quiet(), followed(model) as assigned:
+            program = torch.export.export(
+                model, args, kwargs or {}, dynamic_shapes=dynamic_shapes, strict=False, **options
+            )
+        return program, assigned
+
+    try:
+        return trace()
+    except Exception as problem:
+        if dynamic_shapes is None or not is_violation(problem):
+            raise
+        remedy: str | None = None
+        with contextlib.suppress(Exception):
+            result = trace(prefer_deferred_runtime_asserts_over_guards=True)
+            remedy = remedy_for(result[0])
+        if remedy == "":
+            return result
+        raise export_error(problem, remedy) from problem
 
 
 def forget_origins(program: ExportedProgram) -> ExportedProgram:

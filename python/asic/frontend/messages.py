@@ -80,8 +80,14 @@ def _unknown_class(name: str, side: str, detail: str) -> CompileError:
     )
 
 
-def export_error(problem: Exception) -> CompileError:
-    """What `torch.export` could not do, by kind."""
+def is_violation(problem: Exception) -> bool:
+    """Whether a model does not take all the sizes that its dimensions are declared with."""
+    chain = f"{type(problem).__name__} {problem}"
+    return "Constraints violated" in chain or "ConstraintViolation" in chain
+
+
+def export_error(problem: Exception, remedy: str | None = None) -> CompileError:
+    """What `torch.export` could not do, by kind; `remedy` is one that is known to work."""
     name, where = type(problem).__name__, _user_frame(problem)
     detail = str(problem)
     chain = f"{name} {detail}"
@@ -92,11 +98,13 @@ def export_error(problem: Exception) -> CompileError:
             "of the compiled model",
             detail,
         )
-    if "Constraints violated" in chain or "ConstraintViolation" in chain:
+    if is_violation(problem):
         reasons = [line.strip(" -") for line in detail.splitlines() if line.startswith("  - ")]
         # Torch suggests a declaration for bounds, none for single sizes.
         fixes = re.search(r"Suggested fixes:\n((?:  .+\n?)+)", detail)
-        if fixes:
+        if remedy is not None:
+            pass
+        elif fixes:
             remedy = f"declare {', '.join(line.strip() for line in fixes[1].splitlines())}"
         else:
             remedy = "give the Dim bounds within which this holds, such as a larger min"
