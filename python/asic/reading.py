@@ -7,14 +7,14 @@ import importlib
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asic.errors import CompileError
 from asic.mapped import map_weights
 from asic.options import CompileOptions
-from asic.structure import Structure
+from asic.structure import Structure, positional_names
 from asic.tensors import Array, TensorSpec
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ def read_model(
                 "nn.Module that it was exported from"
             )
         return _read_onnx(Path(model), args)
+    positional = positional_names(model, args, kwargs)
     if quantize is not None:
         model = _quantized(model, args, kwargs, calibration, target, quantize)
         args = kwargs = None
@@ -97,7 +98,7 @@ def read_model(
         text=imported.mlir,
         weights=imported.weights,
         without_data=imported.without_data,
-        structure=imported.structure,
+        structure=replace(imported.structure, positional=positional),
         inputs=_specs(imported.inputs),
         outputs=_specs(imported.outputs),
         state={state.path: state.initial for state in imported.state},

@@ -13,6 +13,7 @@ from asic.buckets import Bucket, DynamicCompiled, bucket_sizes
 from asic.errors import CompileError
 from asic.ondemand import Make, OnDemand
 from asic.sizes import Dimensions, Hidden
+from asic.structure import positional_names
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -62,6 +63,7 @@ def compile_dynamic(
     from asic.frontend.state import check_writes, functional
     from asic.reading import Source, state_of
 
+    positional = positional_names(model, args, kwargs)
     program, args, kwargs = capture(model, args, kwargs, dynamic_shapes)
     found = dimensions(program, dynamic_shapes)
     if found is None:
@@ -83,7 +85,7 @@ def compile_dynamic(
         found = _renamed(dimensions(program), found)
         program = functional(program)
     normalized = is_normalized(program)
-    structure = structure_of(program)
+    structure = replace(structure_of(program), positional=positional)
 
     def masked() -> tuple[Make, tuple[Hidden, ...]]:
         module = flat_module(program)

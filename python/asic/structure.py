@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +25,8 @@ class Structure:
         fixed_outputs: the same of what it returns beside tensors.
         fixed_names: position → name of that input, for messages.
         parameters: names of the parameters of `forward` that were given, positional ones first.
+        positional: names of the first of them in `forward`'s order, which may be given by place
+            whether they were at compile time or not; empty when the order is not known.
     """
 
     inputs: Any = None
@@ -32,6 +35,7 @@ class Structure:
     fixed_outputs: dict[int, Any] = field(default_factory=dict)
     fixed_names: dict[int, str] = field(default_factory=dict)
     parameters: tuple[str, ...] = ()
+    positional: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Both specs as text, and the values that are no tensors.
@@ -52,6 +56,7 @@ class Structure:
                 "fixed_outputs": list(self.fixed_outputs.items()),
                 "fixed_names": list(self.fixed_names.items()),
                 "parameters": list(self.parameters),
+                "positional": list(self.positional),
             }
         except (NotImplementedError, TypeError, ValueError) as problem:
             raise ProgramError(
@@ -77,6 +82,7 @@ class Structure:
             fixed_outputs=dict(texts.get("fixed_outputs", ())),
             fixed_names=dict(texts.get("fixed_names", ())),
             parameters=tuple(texts.get("parameters", ())),
+            positional=tuple(texts.get("positional", ())),
         )
 
     def flatten(self, args: Sequence[Any], kwargs: dict[str, Any], count: int) -> list[Any]:
@@ -95,31 +101,63 @@ class Structure:
             return list(args)
         from torch.utils import _pytree as pytree
 
-        expected = self.inputs
         leaves, spec = pytree.tree_flatten((tuple(args), kwargs))
-        if spec == expected:
+        if spec == self.inputs:
             return self._tensors(leaves)
-        bound = self._bind(args, kwargs)
-        if bound is not None:
-            leaves, spec = pytree.tree_flatten(bound)
-            if spec == expected:
-                return self._tensors(leaves)
-            _, spec = pytree.tree_flatten((tuple(args), kwargs))
+        bound = self.as_compiled(args, kwargs)
+        leaves, spec = pytree.tree_flatten(bound)
+        if spec == self.inputs:
+            return self._tensors(leaves)
+        for name, want, got in zip(
+            self._names(), _entries(self.inputs), _entries(spec), strict=False
+        ):
+            if want != got:
+                raise ProgramError(
+                    f"expected '{name}' nested as {_describe(want)}, got {_describe(got)}; call the "
+                    "compiled model as the model was called at compile time"
+                )
         raise ProgramError(
-            f"expected inputs nested as {_describe(expected)}, got {_describe(spec)}; "
+            f"expected inputs nested as {_describe(self.inputs)}, got {_describe(spec)}; "
             "call the compiled model as the model was called at compile time"
         )
 
-    def _bind(
+    def as_compiled(
         self, args: Sequence[Any], kwargs: dict[str, Any]
-    ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
-        """The arguments in the order of compile time; what was positional then may have its name."""
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The same inputs by place and by name as at compile time.
+
+        Raises:
+            ProgramError: one is missing, given twice or not known.
+        """
+        names = self._names()
+        if self.inputs is None or len(names) != len(_entries(self.inputs)):
+            return tuple(args), kwargs  # Nothing is known of them but their nesting.
         keywords = self._keywords(self.inputs)
-        positional = [name for name in self.parameters if name not in keywords]
-        given = {**dict(zip(positional, args, strict=False)), **kwargs}
-        if len(given) != len(args) + len(kwargs) or set(given) != {*positional, *keywords}:
-            return None
-        return tuple(given[name] for name in positional), {name: given[name] for name in keywords}
+        first = names[: len(names) - len(keywords)]
+        by_place = self.positional if len(self.positional) > len(first) else first
+        if len(args) > len(by_place):
+            raise _misfit(
+                f"at most {len(by_place)} inputs by place ({', '.join(by_place)})"
+                if by_place
+                else "inputs by name only",
+                f"{len(args)} by place",
+                names,
+            )
+        given = {**dict(zip(by_place, args, strict=False)), **kwargs}
+        for name in kwargs:
+            if name in by_place[: len(args)]:
+                raise _misfit(f"'{name}' once", "it by place and by name", names)
+            if name not in names:
+                raise _misfit(f"inputs {', '.join(names)}", f"an unknown one, '{name}'", names)
+        for name in names:
+            if name not in given:
+                raise _misfit(f"the input '{name}'", "a call without it", names)
+        return tuple(given[name] for name in first), {name: given[name] for name in keywords}
+
+    def _names(self) -> list[str]:
+        """Names of all inputs, those by place first and the others as they are nested."""
+        keywords = self._keywords(self.inputs) if self.inputs is not None else []
+        return [*(name for name in self.parameters if name not in keywords), *keywords]
 
     def _tensors(self, leaves: Sequence[Any]) -> list[Any]:
         """The leaves that are no fixed value."""
@@ -166,6 +204,34 @@ def split_inputs(item: Any, takes_names: bool) -> tuple[tuple[Any, ...], dict[st
     if takes_names and isinstance(item, tuple) and len(item) == 2 and isinstance(item[1], dict):
         return tuple(item[0]), item[1]
     return (tuple(item) if isinstance(item, (tuple, list)) else (item,)), {}
+
+
+def positional_names(
+    model: Any, args: Sequence[Any] | None, kwargs: dict[str, Any] | None
+) -> tuple[str, ...]:
+    """The first parameters of a module's `forward` that example inputs were given for, in order."""
+    given = dict(kwargs or {})
+    names: list[str] = []
+    if not hasattr(model, "forward"):
+        return ()
+    parameters = inspect.signature(model.forward).parameters.values()
+    for place, parameter in enumerate(parameters):
+        if parameter.kind not in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
+            break
+        if place >= len(args or ()) and parameter.name not in given:
+            break
+        names.append(parameter.name)
+    return tuple(names)
+
+
+def _misfit(expected: str, found: str, names: Sequence[str]) -> ProgramError:
+    call = ", ".join(f"{name}=..." for name in names)
+    return ProgramError(f"expected {expected}, got {found}; call the compiled model with ({call})")
+
+
+def _entries(spec: Any) -> list[Any]:
+    """Specs of the inputs by place and by name, in order."""
+    return [child for part in spec.children() for child in part.children()]
 
 
 def _describe(spec: Any) -> str:

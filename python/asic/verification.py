@@ -108,6 +108,8 @@ def verify(
         )
     references = _references(compiled) if reference is None else {"reference": reference}
     samples = [split_inputs(item, compiled.structure.takes_names) for item in _items(data)]
+    if reference is None:
+        samples = [compiled.structure.as_compiled(*sample) for sample in samples]
     if not samples:
         raise ProgramError("expected data to compare on, got none; pass input tuples")
     kind = arithmetic(compiled, samples[0])

@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -338,7 +339,11 @@ def test_keyword_inputs(quantize: str | None) -> None:
     expected = model(*args, **kwargs).detach()
     assert torch.allclose(result, expected, atol=0.1)
     assert asic.verify(compiled, data)
-    with pytest.raises(asic.ProgramError, match="expected inputs nested as"):
+    with pytest.raises(
+        asic.ProgramError,
+        match=r"expected at most 1 inputs by place \(x\), got 3 by place; call .*"
+        r"\(x=\.\.\., left=\.\.\., scale=\.\.\.\)",
+    ):
         compiled(*args, kwargs["left"], kwargs["scale"])
 
 
@@ -378,6 +383,48 @@ def test_positional_inputs_by_name(named: bool, tmp_path: Path) -> None:
     for model in (compiled, asic.load(tmp_path / "m.asic")):
         for args, names in (((x, y), {}), ((x,), {"y": y}), ((), {"y": y, "x": x})):
             assert torch.equal(model(*args, **names, **kwargs), Difference()(x, y, **kwargs))
-        for args, names in (((x,), {}), ((x,), {"x": x}), ((x, y), {"q": y}), ((x, y, x), {})):
-            with pytest.raises(asic.ProgramError, match="expected inputs nested as"):
+        for args, names, message in (
+            ((x,), {}, "expected the input 'y', got a call without it"),
+            ((x,), {"x": x}, "expected 'x' once, got it by place and by name"),
+            ((x, y), {"q": y}, "an unknown one, 'q'"),
+            ((x, y, x), {}, r"expected at most 2 inputs by place \(x, y\), got 3"),
+            ((x, [y]), {}, r"expected 'y' nested as \*, got \[\*\]"),
+        ):
+            with pytest.raises(asic.ProgramError, match=message):
                 model(*args, **names, **kwargs)
+
+
+class Optional(nn.Module):
+    def forward(
+        self, x: torch.Tensor, mask: torch.Tensor | None = None, *, y: torch.Tensor
+    ) -> torch.Tensor:
+        return x - y if mask is None else x * mask - y
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_inputs_that_had_names_by_place(dynamic: bool, tmp_path: Path) -> None:
+    x, y, mask = (torch.full((2,), float(value)) for value in (5, 2, 3))
+    batch = torch.export.Dim("batch", min=1, max=4)
+    options: dict[str, Any] = {"target": "cpu"}
+    named = {"y": y, "mask": mask, "x": x}
+    if dynamic:
+        options["dynamic_shapes"] = {name: {0: batch} for name in named}
+    compiled = asic.compile(Optional(), kwargs=named, **options)
+    models = [compiled]
+    if not dynamic:
+        compiled.save(tmp_path / "m.asic")
+        models.append(asic.load(tmp_path / "m.asic"))
+    for model in models:
+        for args, names in (((), named), ((x,), {"mask": mask, "y": y}), ((x, mask), {"y": y})):
+            assert torch.equal(model(*args, **names), x * mask - y)
+        with pytest.raises(
+            asic.ProgramError, match=r"at most 2 inputs by place \(x, mask\), got 3"
+        ):
+            model(x, mask, y)
+    assert asic.verify(compiled, [((x, mask), {"y": y}), ((), named)])
+    # A parameter that was left out is none of the inputs, nor is one behind it.
+    options.pop("dynamic_shapes", None)
+    short = asic.compile(Optional(), kwargs={"y": y, "x": x}, **options)
+    assert torch.equal(short(x, y=y), x - y)
+    with pytest.raises(asic.ProgramError, match=r"at most 1 inputs by place \(x\), got 2"):
+        short(x, y)
