@@ -122,6 +122,11 @@ class Spectrum(nn.Module):
         return torch.fft.fft(x).abs()
 
 
+class WideQuotient(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return (x / torch.arange(1, 9).double()[None]).float()
+
+
 class WideConstant(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -137,6 +142,7 @@ class WideConstant(nn.Module):
         (nn.Linear(8, 8).double(), (X.double(),), r"the parameter 'weight'.*model with \.float"),
         (nn.Linear(8, 8), (X.double(),), r"the input 'input'.*; convert it with \.float"),
         (WideConstant(), (X,), rf"the buffer 'scale', used at {__file__}:\d+.*model\.float"),
+        (WideQuotient(), (X,), rf"a constant, used at {__file__}:\d+; compute in float32 there"),
         (Wide(), (X,), rf"aten\._to_copy at {__file__}:\d+; compute in float32 there"),
     ],
 )
@@ -150,6 +156,27 @@ def test_complex_numbers_of_a_dynamic_program() -> None:
     program = torch.export.export(Spectrum(), (X,), dynamic_shapes=shapes)
     with pytest.raises(CompileError, match=rf"complex64 from aten\.fft_fft at {__file__}:\d+; "):
         import_model(program)
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_types_of_what_is_not_used(dynamic: bool) -> None:
+    class Idle(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("table", torch.ones(3, dtype=torch.float64))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.special.bessel_j0(x)
+
+    class Fine(Idle):
+        def forward(self, x: Tensor) -> Tensor:
+            return x * 2
+
+    shapes = ({0: torch.export.Dim("n", min=2, max=8)},) if dynamic else None
+    refuse("cannot lower aten.special_bessel_j0", Idle(), dynamic_shapes=shapes)
+    assert "f64" not in import_model(Fine(), (X,), dynamic_shapes=shapes).mlir
+    program = torch.export.export(Fine(), (X,), dynamic_shapes=shapes)
+    assert "f64" not in import_model(program).mlir
 
 
 def test_operators_of_another_library() -> None:
@@ -179,7 +206,7 @@ def test_written_input() -> None:
             x.add_(1)
             return x * 2
 
-    refuse("writes to input 'x'", InPlace())
+    refuse(rf"writes to input 'x' at {__file__}:\d+; write to a copy", InPlace())
 
 
 def test_empty_input() -> None:

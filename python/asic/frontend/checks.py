@@ -11,6 +11,7 @@ from torch.fx.experimental.symbolic_shapes import free_unbacked_symbols
 from asic.frontend.borders import input_infos
 from asic.frontend.locations import operator_of, source_of
 from asic.frontend.messages import error
+from asic.frontend.naming import is_generated
 from asic.frontend.schema import argument
 
 #: What a placeholder stands for, and what to do where it has a type that no phase has.
@@ -18,7 +19,7 @@ _KINDS = {
     InputKind.USER_INPUT: ("the input", "convert it with .float()"),
     InputKind.PARAMETER: ("the parameter", "convert the model with .float()"),
     InputKind.BUFFER: ("the buffer", "make it float32, a registered one with model.float()"),
-    InputKind.CONSTANT_TENSOR: ("the constant", "make it float32"),
+    InputKind.CONSTANT_TENSOR: ("a constant", "compute in float32 there"),
 }
 
 _SLICES = frozenset({torch.ops.aten.slice.Tensor, torch.ops.aten.narrow.default})
@@ -72,8 +73,14 @@ def _check_dtypes(program: ExportedProgram, root: str | None) -> None:
         if not is_complex and value.dtype != torch.float64:
             continue
         if node.op == "placeholder":
-            kind, remedy = _KINDS[border[node.name].kind]
-            found = f"{kind} '{border[node.name].target or node.name}'{_use(node, root)}"
+            spec = border[node.name]
+            name, kind = spec.target or node.name, spec.kind
+            if kind is not InputKind.USER_INPUT and not node.users:
+                continue  # It stays out of the program.
+            what, remedy = _KINDS[kind]
+            found = f"{what} '{name}'{_use(node, root)}"
+            if kind is InputKind.CONSTANT_TENSOR or is_generated(name):
+                found, remedy = f"a constant{_use(node, root)}", "compute in float32 there"
         else:
             found = f"{operator_of(node) or node.target} at {source_of(node, root)}"
             remedy = "compute in float32 there"

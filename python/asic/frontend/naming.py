@@ -31,7 +31,7 @@ def resource_names(program: ExportedProgram) -> tuple[dict[str, str], frozenset[
         roles = [_role(node, user) for user in node.users]
         if any(role in ("scales", "scale", "zero_points", "zero_point") for _, role in roles):
             inline.add(key)
-        if _is_generated(key) and roles:
+        if is_generated(key) and roles:
             path, role = roles[0]
             name = f"{path}.{role}" if path else role
             stem, count = name, 1
@@ -42,7 +42,8 @@ def resource_names(program: ExportedProgram) -> tuple[dict[str, str], frozenset[
     return names, frozenset(inline)
 
 
-def _is_generated(key: str) -> bool:
+def is_generated(key: str) -> bool:
+    """Whether a tensor's name is one that tools gave it, which the user's code does not have."""
     return (
         key.startswith(
             ("_frozen_param", "_scale_", "_zero_point_", "_tensor_constant", "lifted_tensor")

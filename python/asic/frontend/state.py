@@ -80,12 +80,13 @@ def functional(program: ExportedProgram) -> ExportedProgram:
 
 def check_writes(program: ExportedProgram, root: str | None = None) -> None:
     """Refuses writes to inputs, and batch norms that learn their statistics."""
-    for name in program.graph_signature.user_inputs_to_mutate.values():
-        raise error(
-            f"expected inputs that are only read, got a model that writes to input '{name}'; "
-            f"write to a copy, x = {name}.clone(), or keep the tensor in a registered buffer"
-        )
     nodes = {node.name: node for node in program.graph.nodes}
+    for value, name in program.graph_signature.user_inputs_to_mutate.items():
+        raise error(
+            f"expected inputs that are only read, got a model that writes to input '{name}' at "
+            f"{source_of(nodes[value], root)}; write to a copy, x = {name}.clone(), or keep the "
+            "tensor in a registered buffer"
+        )
     for name in written_buffers(program).values():
         for source in nodes[name].all_input_nodes:
             if "batch_norm" in str(source.target):
