@@ -235,7 +235,44 @@ def test_models_of_other_kinds() -> None:
     refuse("got the class Linear; pass an instance", nn.Linear)
     with pytest.warns(DeprecationWarning, match="torch.jit"):
         script = torch.jit.script(nn.Linear(8, 8).eval())
-    refuse("got one of TorchScript", script)
+    refuse("got one of TorchScript, which", script)
+    refuse("got one of TorchScript in '1', which", nn.Sequential(nn.ReLU(), script))
+
+
+def test_packed_sequences() -> None:
+    class Packed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.GRU(4, 6, batch_first=True)
+
+        def forward(self, x: Tensor, n: Tensor) -> Tensor:
+            packed = nn.utils.rnn.pack_padded_sequence(x, n, True, enforce_sorted=False)
+            return self.layer(packed)[1][0]
+
+    class Padded(Packed):
+        def forward(self, x: Tensor, n: Tensor) -> Tensor:
+            return self.layer(x)[0][torch.arange(len(n)), n - 1]
+
+    args = (torch.randn(3, 5, 4), torch.tensor([5, 3, 2]))
+    refuse(rf"got packed ones, .* at {__file__}:\d+; run the layer on the", Packed().eval(), args)
+    model = Padded().eval()
+    torch.testing.assert_close(model(*args), Packed.forward(model, *args))
+    import_model(model, args)
+
+
+@pytest.mark.parametrize("validate", [None, False, True])
+def test_distributions_that_look_at_values(validate: bool | None) -> None:
+    class Density(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            normal = torch.distributions.Normal(x[0], x[1].exp(), validate_args=validate)
+            categories = torch.distributions.Categorical(logits=x, validate_args=validate)
+            return normal.log_prob(x[0]).sum() + categories.entropy()
+
+    if validate:
+        refuse(rf"with checks at {__file__}:\d+; .* validate_args=False", Density())
+    else:
+        import_model(Density(), (X,))
+    assert torch.distributions.Distribution._validate_args
 
 
 def test_numpy_args() -> None:

@@ -66,11 +66,13 @@ def capture(
             "expected an nn.Module, an ExportedProgram or the path of a .pt2, .onnx or .mlir file, "
             f"got {found}; {remedy}"
         )
-    if isinstance(model, torch.jit.ScriptModule):
-        raise error(
-            "expected an nn.Module, got one of TorchScript, which torch.export does not take; pass "
-            "the module that it was made of"
-        )
+    for name, module in model.named_modules():
+        if isinstance(module, torch.jit.ScriptModule):
+            inside = f" in '{name}'" if name else ""
+            raise error(
+                f"expected an nn.Module, got one of TorchScript{inside}, which torch.export does not "
+                "take; pass the module that it was made of"
+            )
     args, kwargs = _check_args(model, args, kwargs)
     _check_eval(model)
     check_weights(model.state_dict(), dict(model.named_parameters()))

@@ -15,6 +15,7 @@ from unittest import mock
 
 import torch
 from torch.export import _trace
+from torch.nn.utils.rnn import PackedSequence
 
 from asic.errors import CompileError
 
@@ -28,12 +29,14 @@ _LOUD = (
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Hides what torch says about itself."""
+    """Hides what torch says about itself, and leaves out what it asserts of values."""
     loud = [logging.getLogger(name) for name in _LOUD]
     before = [(logger, logger.disabled) for logger in loud]
     # A failed export prints its graph so far to `sys.stderr`, the only use of `sys` there.
     with (
         mock.patch.object(_trace, "sys", mock.Mock(stderr=io.StringIO())),
+        # Distributions look at values, which a trace does not have.
+        mock.patch.object(torch.distributions.Distribution, "_validate_args", False),
         warnings.catch_warnings(),
     ):
         # It copies its own tree specs in a way that it advises against.
@@ -69,6 +72,18 @@ def _user_frame(problem: BaseException) -> str:
     return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "unknown source"
 
 
+def _passes(problem: BaseException, *parts: str) -> bool:
+    """Whether the traceback goes through this file, or this folder, of torch."""
+    inside = str(Path(torch.__file__).parent.joinpath(*parts))
+    return any(f.filename.startswith(inside) for f in traceback.extract_tb(problem.__traceback__))
+
+
+def _handles(problem: BaseException, kind: type) -> bool:
+    """Whether a frame of the traceback has a variable of this kind."""
+    frames = traceback.walk_tb(problem.__traceback__)
+    return any(isinstance(v, kind) for frame, _ in frames for v in frame.f_locals.values())
+
+
 def _unknown_class(name: str, side: str, detail: str) -> CompileError:
     remedy = "use a tuple or a dict"
     if name.endswith("Cache"):
@@ -91,11 +106,25 @@ def export_error(problem: Exception, remedy: str | None = None) -> CompileError:
     name, where = type(problem).__name__, _user_frame(problem)
     detail = str(problem)
     chain = f"{name} {detail}"
+    if _passes(problem, "nn", "utils", "rnn.py") or _handles(problem, PackedSequence):
+        return error(
+            "expected padded sequences, got packed ones, whose sizes depend on the values of the "
+            f"lengths, at {where}; run the layer on the padded tensor, and read its results at the "
+            "lengths, such as y[torch.arange(len(n)), n - 1]",
+            detail,
+        )
+    if _passes(problem, "distributions"):
+        return error(
+            "expected a distribution that does not look at the values of its arguments, got one "
+            f"with checks at {where}; leave out validate_args=True there, or give "
+            "validate_args=False",
+            detail,
+        )
     if "DataDependent" in chain or "data-dependent" in chain:
         return error(
             f"expected shapes and branches that do not depend on data, got a "
-            f"data-dependent one at {where}: {first_line(problem)}; move that part out "
-            "of the compiled model",
+            f"data-dependent one at {where}: {first_line(problem)}; select with torch.where, index "
+            "with tensors rather than numbers of .item(), or move that part out of the compiled model",
             detail,
         )
     if is_violation(problem):
@@ -132,7 +161,7 @@ def export_error(problem: Exception, remedy: str | None = None) -> CompileError:
         )
     return error(
         f"cannot trace the model with these args, stopped at {where}: {name}: "
-        f"{first_line(problem)}; check the args' shapes and dtypes by calling "
-        "model(*args)",
+        f"{first_line(problem)}; if model(*args) stops there, too, correct the args' shapes and "
+        "dtypes, else write that line with operations on tensors, or keep it outside the compiled model",
         detail,
     )
