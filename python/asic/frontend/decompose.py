@@ -20,6 +20,7 @@ from torch.fx import GraphModule, Node
 from asic.frontend.nodes import insert_call
 from asic.frontend.reductions import reductions
 from asic.frontend.rewrites import rewrites
+from asic.frontend.solvers import solvers
 
 aten = torch.ops.aten
 
@@ -163,6 +164,7 @@ def layers() -> dict[Any, Callable[..., Any]]:
         **get_decompositions(recurrent),
         **reductions(),
         **rewrites(),
+        **solvers(),
         aten.lstm_cell.default: _lstm_cell,
         aten.gru_cell.default: _gru_cell,
         aten.roll.default: _roll,

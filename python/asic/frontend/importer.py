@@ -47,6 +47,7 @@ from asic.frontend.skew import (
     ir,
     new_context,
 )
+from asic.frontend.solvers import check_solvers
 from asic.frontend.state import (
     StateInfo,
     check_writes,
@@ -177,6 +178,7 @@ def normalize(
     `rewrite` changes the cleaned graph in place before it is exported again; without `apart`
     complex numbers and Fourier transforms stay what they are, for a quantiser.
     """
+    check_solvers(program)
     if symbol_ranges(program) and dynamic_shapes is None:
         # The guards are in the graph already; a second trace would specialise them.
         program = decompose(program, {})
