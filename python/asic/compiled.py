@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,6 +47,9 @@ class Compiled:
         target: the accelerator, None for this computer.
         source: what was compiled; None for a loaded model.
     """
+
+    #: The module that was compiled without quantisation, as long as somebody else has it.
+    module: Callable[[], Any] | None = None
 
     def __init__(
         self,

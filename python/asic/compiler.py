@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
+import weakref
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -97,7 +98,7 @@ def compile(
                 options=options,
             )
             if dynamic is not None:
-                return dynamic
+                return _remember(None if quantize else model, dynamic)
         source = read_model(
             model,
             args,
@@ -108,7 +109,15 @@ def compile(
             target=machine,
             options=options,
         )
-        return compile_source(source, machine, fallback, options, start=start, step=step)
+        compiled = compile_source(source, machine, fallback, options, start=start, step=step)
+        return _remember(None if quantize else model, compiled)
+
+
+def _remember(model: Any, compiled: Compiled) -> Compiled:
+    """Notes which module was compiled, without keeping it alive."""
+    if hasattr(model, "named_modules"):
+        compiled.module = weakref.ref(model)
+    return compiled
 
 
 def compile_source(

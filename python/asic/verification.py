@@ -18,6 +18,9 @@ from asic.tensors import Array, is_array, to_array, to_torch
 #: The reference that is PyTorch's own run of a float model.
 _EAGER = "PyTorch"
 
+#: What stands for the module that was compiled, as the user calls it.
+_MODULE = "model(*args)"
+
 Inputs = tuple[tuple[Any, ...], dict[str, Any]]
 
 
@@ -54,12 +57,21 @@ class Difference:
 
 @dataclass(frozen=True)
 class Verification:
-    """Outcome of `verify`; true when every output was equal."""
+    """Outcome of `verify`; true when every output was equal.
+
+    Attributes:
+        samples: number of inputs.
+        references: what the model was compared with.
+        first: the first difference.
+        sqnr_db: signal to error over all outputs.
+        remedy: what to do about the difference, where that is known.
+    """
 
     samples: int
     references: tuple[str, ...]
     first: Difference | None = None
     sqnr_db: float = float("inf")
+    remedy: str = ""
 
     def __bool__(self) -> bool:
         return self.first is None
@@ -67,7 +79,8 @@ class Verification:
     def __str__(self) -> str:
         if self.first is None:
             return f"{self.samples} samples agree with {' and '.join(self.references)}"
-        return f"{self.first}; signal to error {self.sqnr_db:.1f} dB"
+        remedy = f"; {self.remedy}" if self.remedy else ""
+        return f"{self.first}; signal to error {self.sqnr_db:.1f} dB{remedy}"
 
 
 def verify(
@@ -88,7 +101,8 @@ def verify(
         reference: what is right: a PyTorch model or another `Compiled`. None takes
             PyTorch's own run of the model, of a quantised one the exact integer reference
             in PyTorch, and for an accelerator the model compiled for this computer with
-            the accelerator's arithmetic too.
+            the accelerator's arithmetic too. A float module without state that is still there is
+            called itself as well: what torch.export makes of it may differ.
         rtol, atol: as `numpy.allclose`. None asks for equal bits of a model that computes
             in integers. Float sums may be ordered and float functions be rounded
             differently, so that a float model is allowed 1e-3, and one of both kinds the
@@ -121,7 +135,10 @@ def verify(
     if atol is not None:
         bounds = dict.fromkeys(references, (atol, 0.0))
     rtol = default if rtol is None else rtol
-    error, signal, first = 0.0, 0.0, None
+    error, signal, first, remedy = 0.0, 0.0, None, ""
+    if reference is None and (module := _module_of(compiled)) is not None:
+        references[_MODULE] = module
+        bounds[_MODULE] = bounds[_EAGER]
     names = [*compiled.output_names, *compiled.state]
     with _from_same_state(compiled, references.values()):
         for number, inputs in enumerate(samples):
@@ -138,7 +155,10 @@ def verify(
                     bound = absolute + relative * _magnitude(want)
                     first = first or _compare(title, number, name, want, got, rtol, bound)
     sqnr = 10 * np.log10(signal / error) if error > 0 and signal > 0 else float("inf")
-    outcome = Verification(len(samples), tuple(references), first, float(sqnr))
+    if first is not None and first.reference == _MODULE:
+        remedy = _remedy(references[_MODULE], references[_EAGER], samples[first.sample])
+    titles = tuple(title for title in references if title != _MODULE)
+    outcome = Verification(len(samples), titles, first, float(sqnr), remedy)
     print(outcome)
     return outcome
 
@@ -192,6 +212,40 @@ def _references(compiled: Compiled) -> dict[str, Callable[..., Any]]:
         share(module, program)
         references[_EAGER] = module
     return references
+
+
+def _is_quantized(compiled: Compiled) -> bool:
+    return compiled.source is not None and compiled.source.quantized
+
+
+def _module_of(compiled: Compiled) -> Callable[..., Any] | None:
+    """The float module that was compiled, if it can be called again and do the same."""
+    module: Any = compiled.module and compiled.module()
+    program = None if compiled.source is None else compiled.source.program
+    if module is None or program is None or compiled.state or _is_quantized(compiled):
+        return None
+    return None if any(m.training for m in module.modules()) else module
+
+
+def _remedy(module: Callable[..., Any], program: Callable[..., Any], inputs: Inputs) -> str:
+    """What to do where a module and the program that was exported from it differ."""
+    import torch
+
+    made = "the compiled model agrees with what torch.export makes of the module"
+    mha = torch.backends.mha
+    before = mha.get_fastpath_enabled()
+    try:
+        mha.set_fastpath_enabled(False)
+        pairs = zip(_leaves(_call(module, inputs)), _leaves(_call(program, inputs)), strict=True)
+        slow = all(np.allclose(a, b, rtol=1e-3, atol=1e-3, equal_nan=True) for a, b in pairs)
+    finally:
+        mha.set_fastpath_enabled(before)
+    if slow:
+        return (
+            f"{made}, which is without PyTorch's fast path of transformer layers, where padding "
+            "becomes zeros; to compare without it, call torch.backends.mha.set_fastpath_enabled(False)"
+        )
+    return f"{made}; if it has changed since, compile it again"
 
 
 def _tensors(reference: Any) -> dict[str, Any]:

@@ -428,3 +428,41 @@ def test_inputs_that_had_names_by_place(dynamic: bool, tmp_path: Path) -> None:
     assert torch.equal(short(x, y=y), x - y)
     with pytest.raises(asic.ProgramError, match=r"at most 1 inputs by place \(x\), got 2"):
         short(x, y)
+
+
+class Padded(nn.Module):
+    """Attention beside a mask, which PyTorch computes in two ways."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        layer = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True)
+        self.layers = nn.TransformerEncoder(layer, 1)
+        self.scale = 1.0
+
+    def forward(self, x: torch.Tensor, padding: torch.Tensor) -> torch.Tensor:
+        return self.layers(x, src_key_padding_mask=padding) * self.scale
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+def test_verify_calls_the_module_itself() -> None:
+    torch.manual_seed(0)
+    model, x, padding = Padded().eval(), torch.randn(2, 8, 16), torch.zeros(2, 8, dtype=torch.bool)
+    padding[:, 6:] = True
+    compiled = asic.compile(model, (x, padding), target="cpu")
+    outcome = asic.verify(compiled, [(x, padding)])
+    assert not outcome
+    assert outcome.first is not None
+    assert outcome.first.reference == "model(*args)"
+    assert outcome.first.index[1] >= 6
+    assert "call torch.backends.mha.set_fastpath_enabled(False)" in str(outcome)
+    assert torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        assert asic.verify(compiled, [(x, padding)])
+    finally:
+        torch.backends.mha.set_fastpath_enabled(True)
+    assert asic.verify(compiled, [(x, torch.zeros_like(padding))])
+    model.scale = 2.0
+    outcome = asic.verify(compiled, [(x, torch.zeros_like(padding))])
+    assert not outcome
+    assert "if it has changed since, compile it again" in str(outcome)
