@@ -483,6 +483,14 @@ def ConvertToHostPass : Pass<"asic-convert-to-host", "func::FuncOp"> {
   ];
 }
 
+def SeparateResultsPass : Pass<"asic-separate-results", "func::FuncOp"> {
+  let summary = "give every result of a function a tensor of its own";
+  let description = [{
+    A tensor that is returned twice is copied: each result has a buffer of the caller, and two of them cannot be one.
+  }];
+  let dependentDialects = ["bufferization::BufferizationDialect"];
+}
+
 def OrderLoopsPass : Pass<"asic-order-loops", "func::FuncOp"> {
   let summary = "walk memory in order in the innermost loop of reductions";
   let description = [{

@@ -30,6 +30,7 @@ void mlir::asic::buildHostPipeline(OpPassManager &pm) {
   pm.addNestedPass<func::FuncOp>(createOrderLoopsPass());
 
   // Tensors to buffers; results are written to buffers of the caller.
+  pm.addNestedPass<func::FuncOp>(createSeparateResultsPass());
   pm.addPass(bufferization::createEmptyTensorEliminationPass());
   bufferization::OneShotBufferizePassOptions bufferize;
   bufferize.bufferizeFunctionBoundaries = true;
