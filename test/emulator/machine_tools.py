@@ -178,3 +178,23 @@ def compare(
             f"{mode}: byte {different[0]} of {different.size} is {got[different[0]]}, "
             f"expected {want[different[0]]}; {body}"
         )
+
+
+ALL_MODES = ("functional", "timed", "async")
+
+
+def random_image(rng: np.random.Generator) -> np.ndarray:
+    return rng.integers(0, 256, SRAM, dtype=np.uint8)
+
+
+def strides_for(rng, counts, element, start, dims=None):
+    """Row-major strides of a random order of the dimensions, with gaps, from `start`.
+
+    Returns (strides by dimension, one past the last byte)."""
+    order = list(range(len(counts))) if dims is None else list(dims)
+    rng.shuffle(order)
+    strides, extent = [0] * len(counts), element
+    for d in order:
+        strides[d] = extent + element * int(rng.integers(0, 3)) * int(rng.random() < 0.3)
+        extent = strides[d] * (counts[d] - 1) + extent
+    return strides, start + extent
