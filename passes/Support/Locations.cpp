@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "passes/Support/Locations.h"
 
+#include "mlir/IR/Block.h"
 #include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/Operation.h"
+#include "mlir/IR/Region.h"
 
 namespace mlir::asic {
 
@@ -42,6 +45,36 @@ SourceLocation getSourceLocation(Location location) {
   SourceLocation result;
   collect(location, result);
   return result;
+}
+
+/// The first use of `value` in the order of `block`'s ops, which is its own.
+static OpOperand *firstUse(Value value, Block *block) {
+  OpOperand *first = nullptr;
+  auto top = [&](OpOperand *use) {
+    return block->findAncestorOpInBlock(*use->getOwner());
+  };
+  for (OpOperand &use : value.getUses())
+    if (!first || top(&use)->isBeforeInBlock(top(first)))
+      first = &use;
+  return first;
+}
+
+Location getUserLoc(Value value) {
+  Block *block = value.getParentBlock();
+  OpOperand *use = isa<BlockArgument>(value) ? firstUse(value, block) : nullptr;
+  if (!use)
+    return value.getLoc();
+  Operation *reader = block->findAncestorOpInBlock(*use->getOwner());
+  // In a body that is several of the user's ops, the one that reads it.
+  if (reader == use->getOwner() && reader->getNumRegions() == 1) {
+    Region &body = reader->getRegion(0);
+    if (body.hasOneBlock() &&
+        body.getNumArguments() == reader->getNumOperands())
+      if (OpOperand *inner = firstUse(body.getArgument(use->getOperandNumber()),
+                                      &body.front()))
+        return body.front().findAncestorOpInBlock(*inner->getOwner())->getLoc();
+  }
+  return reader->getLoc();
 }
 
 } // namespace mlir::asic

@@ -5,6 +5,7 @@
 #define ASIC_PASSES_SUPPORT_LOCATIONS_H
 
 #include "mlir/IR/Location.h"
+#include "mlir/IR/Value.h"
 
 #include <string>
 
@@ -28,6 +29,10 @@ struct SourceLocation {
 /// Reads the first name and the first file position in `location`; of a call
 /// site, the caller's position is that of the user.
 SourceLocation getSourceLocation(Location location);
+
+/// Where an op that is made for `value` is in the user's sources. A function's
+/// argument is at no line of theirs: the op that reads it first is.
+Location getUserLoc(Value value);
 
 } // namespace mlir::asic
 

@@ -3,6 +3,7 @@
 // Transpositions towards the arguments: transpose(op(x)) becomes
 // op(transpose(x)) where that ends well on every path.
 #include "passes/Support/Constants.h"
+#include "passes/Support/Locations.h"
 #include "passes/normalize/TransposeUtils.h"
 
 #include "dialects/Asic/Asic.h"
@@ -106,7 +107,7 @@ Value Hoister::hoist(Value value, ArrayRef<int64_t> permutation) {
     return value;
   OpBuilder::InsertionGuard guard(rewriter);
   rewriter.setInsertionPointAfterValue(value);
-  TensorBuilder b(value.getLoc(), rewriter);
+  TensorBuilder b(getUserLoc(value), rewriter);
   Operation *op = value.getDefiningOp();
   if (!op || isConstantWithData(value) || isUniform(value))
     return b.transpose(value, permutation);

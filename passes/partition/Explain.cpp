@@ -81,9 +81,20 @@ private:
         result.records.push_back(makeRecord("moved", op, text, func));
       else if (auto generic = dyn_cast<linalg::GenericOp>(op);
                generic && !isHost)
-        if (auto slow = legality.explainSlowPath(generic))
+        if (auto slow = legality.explainSlowPath(generic)) {
           result.records.push_back(makeRecord("slow path", op, *slow, func));
+          result.records.back().lostCycles = lostCycles(generic);
+        }
     }
+  }
+
+  uint64_t lostCycles(linalg::GenericOp op) const {
+    uint64_t products = 1;
+    for (int64_t extent : op.getStaticLoopRanges())
+      products *= extent;
+    uint64_t taken = products / target.vpu.lanes;
+    uint64_t best = products / (target.mxu.kRows * target.mxu.nCols);
+    return taken - std::min(taken, best);
   }
 
   bool isOnHost(func::CallOp call) {

@@ -26,6 +26,8 @@ struct PlacementRecord {
   /// The function that it is part of.
   std::string region;
   SourceLocation location;
+  /// Cycles of a slow path above those of the matrix unit, both at their best.
+  uint64_t lostCycles = 0;
 };
 
 /// What a host region exchanges with the accelerator's regions.

@@ -12,7 +12,9 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/SmallBitVector.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/FormatVariadic.h"
 
@@ -25,6 +27,8 @@ namespace {
 
 /// Loops that one instruction of the vector unit walks.
 constexpr unsigned kMapLoops = 5;
+/// Modes of the matrix unit that a message lists one by one.
+constexpr unsigned kListedModes = 4;
 /// Tensors that it reads.
 constexpr unsigned kMapInputs = 7;
 
@@ -114,7 +118,7 @@ static Refusal checkLookUp(Operation *op) {
   if (!looksUp)
     return std::nullopt;
   return "expected reads at sums of loops, got a look-up at computed indices; "
-         "do look-ups at the network's start or end";
+         "do look-ups at the network's start or end, where they cost least";
 }
 
 Refusal Legality::check(Operation *op) const {
@@ -235,8 +239,9 @@ Refusal Legality::checkReduction(linalg::GenericOp op) const {
                        arith::AddFOp, arith::MulFOp, arith::MinimumFOp,
                        arith::MaximumFOp>(step) ||
       !sum.hasOneUse() || *sum.getUsers().begin() != step)
-    return "expected a reduction by add, mul, min, max, and or or; compute the "
-           "rest before it";
+    return "expected a reduction by add, mul, min, max, and, or or, with "
+           "nothing "
+           "else in a step; compute the rest before it, on the whole tensor";
   return std::nullopt;
 }
 
@@ -269,18 +274,22 @@ Refusal Legality::checkContraction(linalg::GenericOp op) const {
   ElementType a = typeOf(op.getDpsInputs()[0]);
   ElementType w = typeOf(op.getDpsInputs()[1]);
   ElementType acc = typeOf(op.getDpsInits()[0]);
-  std::string modes;
+  SmallVector<std::string> modes;
+  llvm::SetVector<StringRef> factors;
   for (const TargetModel::MxuMode &mode : target.mxu.modes) {
     if (mode.a == a && mode.w == w && mode.acc == acc)
       return std::nullopt;
-    modes += llvm::formatv("{0}{1} x {2} -> {3}", modes.empty() ? "" : ", ",
-                           elementTypeName(mode.a), elementTypeName(mode.w),
-                           elementTypeName(mode.acc))
-                 .str();
+    factors.insert(elementTypeName(mode.a));
+    modes.push_back(llvm::formatv("{0} x {1} -> {2}", elementTypeName(mode.a),
+                                  elementTypeName(mode.w),
+                                  elementTypeName(mode.acc)));
   }
+  std::string known = modes.size() > kListedModes
+                          ? "factors of " + llvm::join(factors, ", ")
+                          : llvm::join(modes, ", ");
   return llvm::formatv("expected a contraction of '{0}' ({1}), got {2} x {3} "
                        "-> {4}; {5}choose a target with that mode",
-                       target.name, modes, elementTypeName(a),
+                       target.name, known, elementTypeName(a),
                        elementTypeName(w), elementTypeName(acc),
                        quantizeOr(getElementTypeOrSelf(op.getResult(0))))
       .str();

@@ -2,7 +2,6 @@
 #include "passes/partition/Placement.h"
 
 #include "dialects/Asic/Asic.h"
-#include "passes/Support/Locations.h"
 #include "passes/partition/Explain.h"
 #include "passes/partition/Legality.h"
 #include "passes/partition/MinCut.h"
@@ -104,9 +103,11 @@ private:
     return std::min<double>(std::max(cycles, 0.0) * kFractions, 1e15);
   }
 
-  double crossingCycles(uint64_t bytes) const {
+  double crossingCycles(Value value) const {
     // One side writes, the other reads.
-    return 2 * bytes / target.dram.bytesPerCycle.asDouble();
+    return 2 * tensorBytes(value.getType()) /
+               target.dram.bytesPerCycle.asDouble() +
+           kHandOverMicroseconds * target.clockMhz.asDouble();
   }
 
   std::vector<bool> cut() {
@@ -132,8 +133,7 @@ private:
     }
     if (readers.empty())
       return;
-    double cycles = crossingCycles(tensorBytes(value.getType())) +
-                    kHandOverMicroseconds * target.clockMhz.asDouble();
+    double cycles = crossingCycles(value);
     unsigned toHost = graph.addNode(), fromHost = graph.addNode();
     graph.addEdge(producer, toHost, toCapacity(cycles));
     graph.addEdge(fromHost, producer, toCapacity(cycles));
@@ -177,7 +177,11 @@ private:
   void explain(const llvm::SetVector<Operation *> &island, Operation *refused) {
     OpCost total;
     uint64_t bytes = 0;
-    auto count = [&](Value value) { bytes += tensorBytes(value.getType()); };
+    double crossing = 0;
+    auto count = [&](Value value) {
+      bytes += tensorBytes(value.getType());
+      crossing += crossingCycles(value);
+    };
     llvm::SetVector<Value> fromHost;
     for (Operation *op : island) {
       OpCost cost = costOf(op, target);
@@ -201,18 +205,15 @@ private:
     std::string with = "what the accelerator refuses";
     std::string remedy = "free the operations around it from the host";
     if (refused) {
-      SourceLocation place = locateOperation(*refused);
       with = "'" + operatorName(*refused) + "'";
-      if (!place.file.empty())
-        with += " at " + place.source();
       remedy = "follow the remedy of " + with;
     }
     std::string text =
-        llvm::formatv("moved along with {0}: {1:F0} cycles here, against "
-                      "{2:F0} there and {3:F0} to carry {4} bytes over the "
-                      "border; {5}",
-                      with, total.host, total.accelerator,
-                      crossingCycles(bytes), bytes, remedy)
+        llvm::formatv("moved along with {0}: {1:F0} cycles on the host, "
+                      "against {2:F0} on the accelerator and {3:F0} to hand "
+                      "{4} bytes over and back; {5}",
+                      with, total.host, total.accelerator, crossing, bytes,
+                      remedy)
             .str();
     for (Operation *op : island)
       op->setAttr(kMovedAttrName, StringAttr::get(op->getContext(), text));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "passes/Passes.h"
+#include "passes/Support/Locations.h"
 #include "passes/Support/TensorBuilder.h"
 
 #include "dialects/Asic/Asic.h"
@@ -117,7 +118,7 @@ struct ConvertPredicatesPass
       return;
     OpBuilder builder(value.getContext());
     builder.setInsertionPointAfterValue(value);
-    TensorBuilder b(value.getLoc(), builder);
+    TensorBuilder b(getUserLoc(value), builder);
     Value bytes = b.elementwise(
         value, b.getI8Type(),
         [](ImplicitLocOpBuilder &nested, ValueRange args) -> Value {

@@ -3,17 +3,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-from asic.tables import byte_text, new_table, time_text
+from asic.tables import WIDTH, byte_text, count_text, new_table, source_text, time_text
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
     from rich.table import Table
 
     from asic.compiled import Compiled
+
+#: Numbers of a text, not parts of names and types.
+_NUMBER = re.compile(r"(?<![\w.<])\d+(?![\w.])")
+
+#: Where the operators between float and integer are from.
+_MARKER = "quantized_decomposed."
+
+#: Columns of text that names and places take at most before they are folded.
+_PLACE_WIDTH = 45
 
 #: How a line of a log begins, by kind of record.
 KINDS = {"refused": "on the host", "moved": "on the host", "slow path": "slow path"}
@@ -44,38 +55,88 @@ def record(
         "crossing_bytes": crossing["bytes_in"] + crossing["bytes_out"],
         "crossing_cycles": crossing["cycles"],
         "crossing_ms": crossing["cycles"] / clock / 1e3,
+        "lost_cycles": entry["lost_cycles"],
+        "lost_ms": entry["lost_cycles"] / clock / 1e3,
     }
 
 
 @dataclass(frozen=True)
 class Group:
-    """Operations of one source line that are where they are for one reason.
+    """Operations that are where they are for one reason, with one remedy.
 
     Attributes:
-        first: the record of the first one.
-        count: how many there are.
+        kind: "refused", "moved" or "slow path".
+        reason, remedy: where texts differ in their numbers only, a range of each.
+        count: how many operations there are.
         operations: their names, each once; the user's where they are known.
+        sources: their lines, each once.
+        modules: paths of the modules that they are in, each once.
+        bytes, cycles: what crosses the border for them, both ways, with all of the host regions that they
+            are in; of a slow path, the cycles above what the matrix unit takes at best.
+        ms: the same time in milliseconds.
     """
 
-    first: dict[str, Any]
+    kind: str
+    reason: str
+    remedy: str
     count: int
     operations: tuple[str, ...]
+    sources: tuple[str, ...]
+    modules: tuple[str, ...]
+    bytes: int
+    cycles: int
+    ms: float
 
 
 def grouped(records: Iterable[dict[str, Any]]) -> list[Group]:
-    """Records with the same kind, reason, source and module as one, in order."""
-    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    """Records of one kind, operation, reason and remedy as one, the most costly first.
+
+    What went to the host along with others is told apart by what it went with, not by operation. It
+    costs nothing where something refused is in its region, which would be there without it.
+    """
+    records = list(records)
+    refused = {entry["region"] for entry in records if entry["kind"] == "refused"}
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for entry in records:
-        key = tuple(entry.get(name) for name in ("kind", "reason", "location", "region"))
-        groups.setdefault(key, []).append(entry)
-    return [
-        Group(
-            rows[0],
-            len(rows),
-            tuple(dict.fromkeys(row["op"] for row in rows)),
-        )
-        for rows in groups.values()
-    ]
+        kind, moved = entry["kind"], entry["kind"] == "moved"
+        texts = (_NUMBER.sub("0", entry[name]) for name in ("reason", "remedy"))
+        groups.setdefault((kind, "" if moved else entry["op"], *texts), []).append(entry)
+    result = [_group(rows, refused) for rows in groups.values()]
+    return sorted(result, key=lambda group: -group.cycles)
+
+
+def _group(rows: list[dict[str, Any]], refused: set[str]) -> Group:
+    def distinct(name: str) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(row[name] for row in rows if row[name]))
+
+    kind, costs = rows[0]["kind"], rows
+    if kind != "slow path":  # A region's crossing is paid for once.
+        free = refused if kind == "moved" else ()
+        costs = list({row["region"]: row for row in rows if row["region"] not in free}.values())
+    return Group(
+        kind=kind,
+        reason=_merged([row["reason"] for row in rows]),
+        remedy=_merged([row["remedy"] for row in rows]),
+        count=len(rows),
+        operations=distinct("op"),
+        sources=distinct("source"),
+        modules=distinct("module"),
+        bytes=sum(row["crossing_bytes"] for row in costs),
+        cycles=sum(row["crossing_cycles"] + row.get("lost_cycles", 0) for row in costs),
+        ms=sum(row["crossing_ms"] + row.get("lost_ms", 0.0) for row in costs),
+    )
+
+
+def _merged(texts: list[str]) -> str:
+    """Texts that differ in their numbers only as one, "3" and "5" as "3–5"."""
+    numbers = zip(*(_NUMBER.findall(text) for text in dict.fromkeys(texts)), strict=True)
+    spans = iter([sorted(set(column), key=int) for column in numbers])
+
+    def span(_: re.Match[str]) -> str:
+        column = next(spans)
+        return column[0] if len(column) == 1 else f"{column[0]}–{column[-1]}"
+
+    return _NUMBER.sub(span, texts[0])
 
 
 @dataclass(frozen=True)
@@ -85,9 +146,9 @@ class Explanation:
     Attributes:
         summary: target, operations and multiply-accumulates on either side, host steps,
             crossings with their bytes, cycles and milliseconds.
-        records: one per operation on the host or on a slower engine: op (PyTorch's, where it
-            is known), ir_op, kind,
-            reason, remedy, source, module, region and what the region's crossing costs.
+        records: one per operation on the host or on a slower engine: op (PyTorch's or ONNX's,
+            where it is known), ir_op, kind, reason, remedy, source, module, region, what the region's
+            crossing costs, and the cycles that a slower engine loses.
     """
 
     summary: dict[str, Any]
@@ -99,26 +160,33 @@ class Explanation:
         facts = compiled.facts
         return Explanation(placement(compiled), (*facts.fallbacks, *facts.slow_paths))
 
+    @property
+    def groups(self) -> list[Group]:
+        """The records as a person reads them: one group per cause, the most costly first."""
+        return grouped(self.records)
+
     def lines(self) -> Iterator[str]:
         """One line per group, for logs."""
-        for group in grouped(self.records):
-            entry = group.first
-            count = f"{group.count} x " if group.count > 1 else ""
-            where = f" ({entry['location']})" if entry["location"] else ""
+        for group in self.groups:
+            where = ": ".join(_places(group))
             yield (
-                f"{KINDS[entry['kind']]}: {count}{', '.join(group.operations)}{where}: "
-                f"{entry['reason']}; {entry['remedy']}"
+                f"{KINDS[group.kind]}: {_operations(group)}{f' ({where})' if where else ''}: "
+                f"{group.reason}; {group.remedy}"
             )
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield summary_table(self.summary)
         if self.records:
             yield record_table(self.records)
+        elif self.summary["target"] == "cpu":
+            yield "compiled for this computer, where every operation runs"
+        else:
+            yield "every operation runs where it runs best"
 
     def __str__(self) -> str:
         from rich.console import Console
 
-        console = Console(width=140, color_system=None)
+        console = Console(width=WIDTH, color_system=None)
         with console.capture() as capture:
             console.print(self)
         return capture.get()
@@ -165,33 +233,61 @@ def crossing_text(summary: dict[str, Any]) -> str:
         return "0"
     return (
         f"{summary['crossings']} ({byte_text(summary['crossing_bytes'])}, "
-        f"{summary['crossing_cycles']:,} cycles of DRAM traffic, "
+        f"{count_text(summary['crossing_cycles'], 'cycle')} of DRAM, "
         f"{time_text(summary['crossing_ms'])})"
     )
 
 
 def record_table(records: Iterable[dict[str, Any]]) -> Table:
-    """One row per group: what, where, why, what to do, and the price."""
+    """One row per group: what and where, why and what to do, and the price."""
+    from rich.text import Text
+
+    groups = grouped(records)
+    count = sum(group.count for group in groups)
     result = new_table(
-        "not where it runs best",
-        ("", "right"),
-        ("operation", "left"),
-        ("where", "left"),
-        ("why", "left"),
-        ("remedy", "left"),
-        ("crossing of the region", "right"),
+        f"not where it runs best: {count_text(count, 'operation')}, "
+        f"{count_text(len(groups), 'cause')}",
+        ("operation, where", "left"),
+        ("why, and what to do", "left"),
+        ("cost", "right"),
     )
-    for group in grouped(records):
-        entry = group.first
-        price = ""
-        if entry.get("crossing_bytes"):
-            price = f"{byte_text(entry['crossing_bytes'])}, {time_text(entry['crossing_ms'])}"
-        result.add_row(
-            f"{group.count} x" if group.count > 1 else "",
-            ", ".join(group.operations),
-            entry["location"],
-            entry["reason"],
-            entry["remedy"],
-            price,
+    result.show_lines = True
+    for column in (result.columns[0], result.columns[2]):
+        column.no_wrap = True
+    if any(group.bytes for group in groups):
+        result.caption = (
+            "cost: what crosses the border, both ways, with the host steps that they are in"
         )
+        result.caption_justify = "left"
+    for group in groups:
+        lines = (_operations(group), *_places(group, _PLACE_WIDTH))
+        where = "\n".join(part for line in lines for part in wrap(line, _PLACE_WIDTH))
+        why = f"{KINDS[group.kind]}: {group.reason}\n→ {group.remedy}"
+        result.add_row(*map(Text, (where, why, _cost(group))))
     return result
+
+
+def _operations(group: Group) -> str:
+    count = f"{group.count} x " if group.count > 1 else ""
+    return count + _first([name.removeprefix(_MARKER) for name in group.operations], 3)
+
+
+def _places(group: Group, width: int | None = None) -> list[str]:
+    """Source lines, of at most `width` columns each, and modules, as far as they are known."""
+    sources, file = [], ""
+    for source in (source_text(source, width) for source in group.sources):
+        before, (file, _, line) = file, source.rpartition(":")
+        sources.append(line if file == before else source)
+    return [text for text in (_first(sources, 3), _first(group.modules, 1)) if text]
+
+
+def _first(names: Sequence[str], most: int) -> str:
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+def _cost(group: Group) -> str:
+    if not group.cycles:
+        return ""
+    first = byte_text(group.bytes) if group.bytes else "about"
+    return f"{first}\n{count_text(group.cycles, 'cycle')}\n{time_text(group.ms)}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from asic.explain import crossing_text, placement, record_table
-from asic.tables import byte_text, new_table, time_text
+from asic.tables import WIDTH, byte_text, new_table, source_text, time_text
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -88,7 +88,7 @@ class Report:
     def __str__(self) -> str:
         from rich.console import Console
 
-        console = Console(width=120, color_system=None)
+        console = Console(width=WIDTH, color_system=None)
         with console.capture() as capture:
             console.print(self)
         return capture.get()
@@ -160,7 +160,7 @@ class Report:
         for layer in self.values["layers"]:
             table.add_row(
                 layer["name"],
-                layer["source"],
+                source_text(layer["source"]),
                 ", ".join(f"{n} {c:,}" for n, c in list(layer["engines"].items())[:3]),
                 f"{layer['macs']:,}" if layer["macs"] else "",
                 byte_text(layer["bytes"]),

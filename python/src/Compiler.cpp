@@ -158,6 +158,7 @@ nb::dict placementOf(const PyCompilation &self) {
     entry["reason"] = record.reason;
     entry["remedy"] = record.remedy;
     entry["region"] = record.region;
+    entry["lost_cycles"] = record.lostCycles;
     records.append(entry);
   }
   nb::list regions;

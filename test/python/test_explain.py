@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,6 +14,8 @@ from torch import Tensor, nn
 
 import asic
 from asic import cli
+from asic.explain import grouped
+from asic.tables import source_text
 
 
 class LookUp(nn.Module):
@@ -63,12 +66,7 @@ def test_a_refusal_says_what_where_and_what_to_do() -> None:
     assert record["op"] == "aten.gather"
     assert "look-up" in record["reason"]
     assert "start or end" in record["remedy"]
-    line = next(
-        number
-        for number, text in enumerate(Path(__file__).read_text().splitlines(), start=1)
-        if "y.gather" in text
-    )
-    assert record["source"].endswith(f"test_explain.py:{line}")
+    assert record["source"].endswith(f"test_explain.py:{_line('= y.gather')}")
     # The look-up's table goes to the host and the rows that it picked come back.
     assert record["crossing_bytes"] == 2 * 2 * 8 * 32 * 4
     assert record["crossing_cycles"] == -(-2 * record["crossing_bytes"] * 10 // 512)
@@ -107,13 +105,137 @@ def test_records_survive_a_file(tmp_path: Path) -> None:
     assert loaded.explain() == compiled.explain()
 
 
-def test_many_records_of_one_line_print_as_one() -> None:
-    from asic.explain import grouped
+def _row(**changes: object) -> dict[str, Any]:
+    row = {"op": "aten.sort", "kind": "refused", "reason": "expected 3, got 5", "remedy": "mend"}
+    place = {"region": "host_0", "source": "net.py:1", "module": "layers.0"}
+    cost = {"crossing_bytes": 100, "crossing_cycles": 10, "crossing_ms": 0.5}
+    return {**row, **place, **cost, **changes}
 
-    row = {"op": "a", "kind": "refused", "reason": "r", "location": "l", "region": "host_0"}
-    groups = grouped([row] * 200 + [{**row, "op": "b"}, {**row, "reason": "s"}])
-    assert [group.count for group in groups] == [201, 1]
-    assert groups[0].operations == ("a", "b")
+
+def test_records_of_one_cause_are_one_group() -> None:
+    """A region is paid for once, numbers become ranges, places are listed."""
+    again = _row(source="net.py:7", module="layers.1", reason="expected 3, got 12")
+    elsewhere = _row(region="host_1", module="layers.2")
+    (group,) = grouped([_row(), _row(), again, elsewhere])
+    assert (group.count, group.operations) == (4, ("aten.sort",))
+    assert (group.bytes, group.cycles, group.ms) == (200, 20, 1.0)
+    assert group.reason == "expected 3, got 5–12"
+    assert group.sources == ("net.py:1", "net.py:7")
+    assert group.modules == ("layers.0", "layers.1", "layers.2")
+
+
+@pytest.mark.parametrize(
+    "change", [{"op": "aten.topk"}, {"remedy": "other"}, {"reason": "got i64"}, {"kind": "moved"}]
+)
+def test_another_cause_is_another_group(change: dict[str, str]) -> None:
+    assert len(grouped([_row(reason="got i32"), _row(**{"reason": "got i32", **change})])) == 2
+
+
+def test_the_most_costly_group_is_first() -> None:
+    rows = [_row(), _row(op="aten.topk", region="host_1", crossing_cycles=11)]
+    assert [group.operations for group in grouped(rows)] == [("aten.topk",), ("aten.sort",)]
+
+
+def test_what_went_along_is_one_group_and_costs_nothing_of_its_own() -> None:
+    moved = {"kind": "moved", "reason": "moved along with 'aten.sort'"}
+    rows = [_row(**moved, op="aten.add"), _row(**moved, op="aten.mul"), _row()]
+    refused, along = grouped(rows)
+    assert (refused.cycles, along.cycles) == (10, 0)
+    assert along.operations == ("aten.add", "aten.mul")
+    (alone,) = grouped(rows[:2])
+    assert alone.cycles == 10
+
+
+def _ranked(x: Tensor) -> Tensor:
+    return torch.gather(x, -1, (x > 0).to(torch.int64))
+
+
+class Mixer(nn.Module):
+    """A layer whose look-up is in a helper function."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(8, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(x) + _ranked(x)
+
+
+class Deep(nn.Module):
+    """A stack of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList([Mixer() for _ in range(12)])
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in self.layers:
+            x = x + layer(x)
+        return x
+
+
+@pytest.fixture(scope="module")
+def deep() -> asic.Compiled:
+    torch.manual_seed(0)
+    return asic.compile(Deep().eval(), (torch.randn(4, 8),))
+
+
+def _line(text: str) -> int:
+    lines = Path(__file__).read_text().splitlines()
+    return next(number for number, line in enumerate(lines, start=1) if text in line)
+
+
+def test_a_deep_model_has_one_row_per_cause(deep: asic.Compiled) -> None:
+    explanation = deep.explain()
+    (look_up,) = explanation.groups
+    assert "look-up" in look_up.reason
+    assert look_up.count == len(explanation.records) == 12
+    assert look_up.sources == (f"{__file__}:{_line('torch.gather(x, -1')}",)
+    assert look_up.modules == tuple(f"layers.{i}" for i in range(12))
+    assert look_up.cycles == explanation.summary["crossing_cycles"]
+    assert len(list(explanation.lines())) == 1
+
+
+def test_tables_fit_100_columns(deep: asic.Compiled) -> None:
+    for text in (str(deep.explain()), str(deep.report())):
+        assert max(len(line) for line in text.splitlines()) <= 100
+        assert "12 x aten" in text
+        assert "layers.0 and 11 more" in text
+
+
+class Masked(nn.Module):
+    """A truth value that the user passes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(8, 8)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        y = self.linear(x)
+        return self.linear(torch.where(mask, y, -y))
+
+
+def test_a_conversion_of_an_input_names_the_operator_that_reads_it() -> None:
+    args = torch.randn(4, 8), torch.rand(4, 8) > 0.5
+    (record,) = asic.compile(Masked().eval(), args).facts.fallbacks
+    assert record["op"] == "aten.where"
+    assert record["source"] == f"{__file__}:{_line('torch.where(mask, y')}"
+
+
+@pytest.mark.parametrize(
+    ("target", "text"), [("edge-tx1", "where it runs best"), ("cpu", "compiled for this computer")]
+)
+def test_nothing_to_explain_is_said(target: str, text: str) -> None:
+    model = nn.Sequential(nn.Linear(8, 8)).eval()
+    assert text in str(asic.compile(model, (torch.randn(2, 8),), target=target).explain())
+
+
+def test_sources_are_short() -> None:
+    installed = "/env/lib/python3.11/site-packages/transformers/models/bert.py:3"
+    assert source_text(installed) == "transformers/models/bert.py:3"
+    assert source_text(installed, 20) == "…/models/bert.py:3"
+    assert source_text(installed, 5) == "…/bert.py:3"
+    assert source_text(f"{Path.cwd()}/net.py:1", 20) == "net.py:1"
 
 
 def _target(tmp_path: Path, **engines: object) -> str:
@@ -162,6 +284,7 @@ def test_sums_of_products_stay_on_the_vector_unit() -> None:
     assert report["fallbacks"] == []
     (slow,) = report["slow_paths"]  # The other would be no faster as a matrix product.
     assert "got f32 x f32 -> f32: the vector unit computes it" in slow["reason"]
+    assert slow["lost_cycles"] == 8 * 24 // 64
     assert slow["remedy"] == "write it as a matrix product, whose factors are rounded to bf16"
 
 

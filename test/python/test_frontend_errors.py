@@ -268,11 +268,12 @@ def test_distributions_that_look_at_values(validate: bool | None) -> None:
             categories = torch.distributions.Categorical(logits=x, validate_args=validate)
             return normal.log_prob(x[0]).sum() + categories.entropy()
 
+    before = torch.distributions.Distribution._validate_args
     if validate:
         refuse(rf"with checks at {__file__}:\d+; .* validate_args=False", Density())
     else:
         import_model(Density(), (X,))
-    assert torch.distributions.Distribution._validate_args
+    assert torch.distributions.Distribution._validate_args is before
 
 
 def test_numpy_args() -> None:

@@ -395,6 +395,17 @@ def test_what_is_not_lowered_is_named(tmp_path: Path) -> None:
     refuse("cannot lower .*deform_conv2d at node 'warp'; replace it", path)
 
 
+def test_records_name_the_operator_and_the_node(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Exp", ["x"], ["e"], name="power"),
+        helper.make_node("Atan", ["e"], ["y"], name="angle"),
+    ]
+    path = write(tmp_path / "m.onnx", nodes, {"x": (2, 4)}, "y", {})
+    (record,) = asic.compile(str(path)).facts.fallbacks
+    assert record["op"] == "onnx.Exp + onnx.Atan"
+    assert (record["location"], record["source"]) == ("angle", "")
+
+
 def test_shapes_that_depend_on_values(tmp_path: Path) -> None:
     node = helper.make_node("Compress", ["x", "c"], ["y"], "select")
     path = one_node(tmp_path, node, c=np.asarray([True, False]))

@@ -24,6 +24,7 @@ from asic.frontend import meta
 from asic.frontend.aliases import join, separated
 from asic.frontend.attributes import followed
 from asic.frontend.guards import remedy_for
+from asic.frontend.locations import whole_stacks
 from asic.frontend.messages import error, export_error, first_line, is_violation, quiet
 from asic.frontend.swift import run_decompositions
 
@@ -115,7 +116,7 @@ def _traced(
     """What `torch.export` makes of a model, and what `followed` says of it."""
 
     def trace(**options: Any) -> tuple[ExportedProgram, set[str]]:
-        with torch.no_grad(), quiet(), followed(model) as assigned:
+        with torch.no_grad(), quiet(), whole_stacks(), followed(model) as assigned:
             program = torch.export.export(
                 model, args, kwargs or {}, dynamic_shapes=dynamic_shapes, strict=False, **options
             )

@@ -18,6 +18,7 @@ from torch.export import _trace
 from torch.nn.utils.rnn import PackedSequence
 
 from asic.errors import CompileError
+from asic.frontend.locations import frames_of, user_frame
 
 #: Loggers that print a traceback of torch's own when an export fails, ahead of our message.
 _LOUD = (
@@ -61,15 +62,10 @@ def first_line(problem: BaseException) -> str:
     return lines[0] if lines else type(problem).__name__
 
 
-def _user_frame(problem: BaseException) -> str:
-    """Innermost frame of the traceback outside torch and this package, as file:line."""
-    inside = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]))
-    frames = [
-        f
-        for f in traceback.extract_tb(problem.__traceback__)
-        if not f.filename.startswith((*inside, "<"))
-    ]
-    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "unknown source"
+def _where(problem: BaseException) -> str:
+    """The user's line that the exception went through, as file:line."""
+    frame = user_frame(frames_of(problem))
+    return f"{frame.file}:{frame.line}" if frame else "unknown source"
 
 
 def _passes(problem: BaseException, *parts: str) -> bool:
@@ -103,7 +99,7 @@ def is_violation(problem: Exception) -> bool:
 
 def export_error(problem: Exception, remedy: str | None = None) -> CompileError:
     """What `torch.export` could not do, by kind; `remedy` is one that is known to work."""
-    name, where = type(problem).__name__, _user_frame(problem)
+    name, where = type(problem).__name__, _where(problem)
     detail = str(problem)
     chain = f"{name} {detail}"
     if _passes(problem, "nn", "utils", "rnn.py") or _handles(problem, PackedSequence):

@@ -88,7 +88,7 @@ def describe(location: Any) -> str:
     text = str(location)
     file = re.search(r'"([^"]+)":(\d+):\d+', text)
     name = re.search(r'loc\("([^"]*)"\(', text)
-    plain = re.fullmatch(r'loc\("([^"]*)"\)', text)
+    plain = re.fullmatch(r'loc\("([^"]*)"(\(fused<"onnx\..*)?\)', text)
     if plain:
         return f"node '{plain[1]}'"
     where = f"{file[1]}:{file[2]}" if file else "unknown source"

@@ -14,7 +14,8 @@ How the two differ, as far as it concerns us:
   list, and what it would have converted is a composite or an error.
 * The verifier of torch-mlir's contract refuses `func.call`, which composites are.
 
-Of torch, `swift.py` uses parts of `run_decompositions` (`PRIVATE_TORCH`).
+Of torch, `swift.py` uses parts of `run_decompositions` (`PRIVATE_TORCH`), and `locations.py` replaces
+the method of a tracer that leaves out helper functions' lines (`test/python/test_locations.py`).
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@
 // computing them here. One region, and a record on the negation.
 // CHECK-LABEL: func.func private @host_0
 // CHECK: asic.refusal = "expected a lane operation, got 'math.ctpop'
-// CHECK: asic.moved = "moved along with 'linalg.generic' at {{.*}}: 1 cycles here, against 0 there and 1 to carry 32 bytes over the border; follow
+// CHECK: asic.moved = "moved along with 'linalg.generic': 1 cycles on the host, against 0 on the accelerator and 10001 to hand 32 bytes over and back; follow the remedy of 'linalg.generic'"
 // CHECK: asic.refusal
 // CHECK-NOT: @accelerator_0
 func.func @main(%x: tensor<4xi32>) -> tensor<4xi32> {

@@ -192,6 +192,7 @@ def _import(graph: OnnxGraph, context: Any, names: dict[str, str]) -> Any:
             warnings.simplefilter("ignore")
             importer = _Importer.of(graph, context, names)
             importer.import_all()
+            walk(importer.module, _name_operator)
     except (onnx_importer.OnnxImportError, KeyError, TypeError, ValueError) as problem:
         raise error(
             f"cannot import {graph.path}: {str(problem).splitlines()[0]}; export the model again "
@@ -199,6 +200,14 @@ def _import(graph: OnnxGraph, context: Any, names: dict[str, str]) -> Any:
             repr(problem),
         ) from problem
     return importer.module
+
+
+def _name_operator(op: Any) -> None:
+    """Puts the ONNX operator into a node's location, where locations of PyTorch have theirs."""
+    if op.name == "torch.operator":
+        with op.context:
+            operator = ir.Location.fused([ir.Location.unknown()], op.attributes["name"])
+            op.location = ir.Location.name(_node_name(op.location), operator)
 
 
 def _unsupported(module: Any, problem: ir.MLIRError) -> CompileError:
