@@ -151,3 +151,36 @@ def test_products_that_need_64_bits_have_them(target: str) -> None:
     args = _integers(3, 8, low=-(2**31), high=2**31), _integers(8, 4, low=-(2**31), high=2**31)
     compiled = asic.compile(model, args, target=target)
     assert torch.equal(compiled(*args), model(*args))
+
+
+NUMBERS: dict[str, Callable[[Tensor], Any]] = {
+    "difference": lambda x: x - 3,
+    "difference in place": lambda x: x.clone().sub_(2),
+    "difference with a factor": lambda x: torch.sub(x, 2, alpha=3),
+    "from a number": lambda x: 1 - x,
+    "larger than its type": lambda x: [x < 300, x >= 300, x == 300],
+    "smaller than its type": lambda x: [x > -1, x <= -300, x != -1],
+}
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.uint8, torch.int16, torch.int32])
+@pytest.mark.parametrize("case", NUMBERS)
+def test_numbers_beside_narrow_integers(case: str, dtype: torch.dtype) -> None:
+    """Subtraction from int8 ended the process; a number outside of a type is cut as in PyTorch."""
+    info = torch.iinfo(dtype)
+    x = torch.tensor([1, 0, 3, info.min, info.max, 44], dtype=dtype)
+    model = Model(NUMBERS[case])
+    assert torch.equal(*map(_joined, (asic.compile(model, (x,), target="cpu")(x), model(x))))
+
+
+def test_numbers_beside_truth_values() -> None:
+    mask = torch.tensor([True, False])
+    model = Model(lambda m: [m + True, m + False, m < -1, m > -1, m == -1, m < 2, m + 1])
+    expected = model(mask)
+    for got, want in zip(asic.compile(model, (mask,), target="cpu")(mask), expected, strict=True):
+        assert got.dtype == want.dtype
+        assert torch.equal(got, want)
+
+
+def _joined(value: Any) -> Tensor:
+    return torch.stack(value) if isinstance(value, list) else value

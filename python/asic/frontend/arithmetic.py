@@ -50,6 +50,48 @@ def _multiply(x: Tensor, y: Any) -> Tensor:
     return x * torch.full((), int(y), dtype=x.dtype, device=x.device)
 
 
+def _subtract(x: Any, y: Any, alpha: Any = 1) -> Tensor:
+    """int8 less a number, with the number in its type: torch-mlir's lowering ends the process."""
+    # A number may be on either side.
+    if not isinstance(y, int) or not isinstance(alpha, int) or x.dtype != torch.int8:
+        return NotImplemented  # type: ignore[no-any-return]
+    number = _wrapped(int(y) * int(alpha), x.dtype)
+    result: Tensor = x - torch.full((), number, dtype=x.dtype, device=x.device)
+    return result
+
+
+def _add(x: Any, y: Any, alpha: Any = 1) -> Tensor:
+    """Truth values and one more are a disjunction."""
+    if not isinstance(y, bool) or alpha != 1 or x.dtype != torch.bool:
+        return NotImplemented  # type: ignore[no-any-return]
+    return x.clone() if not y else torch.ones_like(x)
+
+
+def _wrapped(number: int, dtype: torch.dtype) -> int:
+    """What PyTorch makes of a number beside integers of a type that does not have it."""
+    info = torch.iinfo(dtype)
+    return (number - info.min) % (info.max - info.min + 1) + info.min
+
+
+def _compare(op: Any) -> Callable[[Tensor, Any], Tensor]:
+    """`op` of integers or truth values and a number that their type does not have."""
+
+    def apply(x: Tensor, number: Any) -> Tensor:
+        result: Tensor
+        if x.dtype == torch.bool and number not in (0, 1):
+            result = op(x.to(torch.int32), number)
+            return result
+        if x.dtype == torch.bool or x.dtype.is_floating_point or not isinstance(number, int):
+            return NotImplemented  # type: ignore[no-any-return]
+        wrapped = _wrapped(number, x.dtype)
+        if wrapped == number:
+            return NotImplemented  # type: ignore[no-any-return]
+        result = op(x, wrapped)
+        return result
+
+    return apply
+
+
 def _round(x: Tensor, *, decimals: int) -> Tensor:
     """Rounds in f32 also where the element type is narrower."""
     if not decimals:
@@ -127,6 +169,14 @@ def _clamp_max(x: Tensor, max: Any) -> Tensor:
 
 def arithmetic() -> dict[Any, Callable[..., Any]]:
     """The decomposition table of this file."""
+    comparisons = (
+        aten.eq.Scalar,
+        aten.ge.Scalar,
+        aten.gt.Scalar,
+        aten.le.Scalar,
+        aten.lt.Scalar,
+        aten.ne.Scalar,
+    )
     return {
         aten.__lshift__.Scalar: _shift(torch.bitwise_left_shift),
         aten.__lshift__.Tensor: _shift(torch.bitwise_left_shift),
@@ -134,7 +184,10 @@ def arithmetic() -> dict[Any, Callable[..., Any]]:
         aten.__rshift__.Tensor: _shift(torch.bitwise_right_shift),
         aten.bitwise_left_shift.Scalar_Tensor: _shift(torch.bitwise_left_shift),
         aten.bitwise_right_shift.Scalar_Tensor: _shift(torch.bitwise_right_shift),
+        **{op: _compare(op) for op in comparisons},
         aten._cdist_forward.default: _cdist,
+        aten.add.Scalar: _add,
+        aten.add.Tensor: _add,
         aten.bitwise_or.Scalar: _with_number(torch.bitwise_or),
         aten.bitwise_xor.Scalar: _with_number(torch.bitwise_xor),
         aten.cdist.default: _cdist,
@@ -154,4 +207,6 @@ def arithmetic() -> dict[Any, Callable[..., Any]]:
         aten.relu6.default: _relu6,
         aten.round.decimals: _round,
         aten.square.default: lambda x: x * x,
+        aten.sub.Scalar: _subtract,
+        aten.sub.Tensor: _subtract,
     }

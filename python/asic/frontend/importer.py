@@ -276,7 +276,7 @@ def _to_linalg(program: ExportedProgram, root: str | None) -> Imported:
             "compiled model",
             repr(problem),
         ) from problem
-    lower_to_linalg(importer.module, context)
+    lower_to_linalg(importer.module, context, hooks.write_inlined)
     name_borders(importer.module, inputs, outputs, [(s.path, s.tensor) for s in state])
     text = importer.module.operation.get_asm(enable_debug_info=True)
     kept = kept_resources(text)

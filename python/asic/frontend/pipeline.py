@@ -22,8 +22,12 @@ _FOREIGN = re.compile(r'"torch\.operator".*name = "([\w.]+)"')
 _OP_NAME = re.compile(r"""['"](torch\.[\w.]+)['"]""")
 
 
-def lower_to_linalg(module: Any, context: Any) -> None:
+def lower_to_linalg(
+    module: Any, context: Any, finish: Callable[[Any], None] = lambda module: None
+) -> None:
     """Rewrites an imported module into linalg on tensors, in place.
+
+    `finish(module)` changes it once more before the last clean-up.
 
     Raises:
         CompileError: an op has no lowering; the message names the op, its source
@@ -32,6 +36,7 @@ def lower_to_linalg(module: Any, context: Any) -> None:
     for passes in (skew.TO_BACKEND, skew.TO_LINALG):
         run_passes(module, context, passes, _unsupported)
     _erase(module, "cf.assert")
+    finish(module)
     with context:
         PassManager.parse(f"builtin.module({','.join(_CLEAN)})").run(module.operation)
     _check(module)

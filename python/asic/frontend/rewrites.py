@@ -102,6 +102,18 @@ def _leaky_relu(x: Tensor, negative_slope: float = 0.01) -> Tensor:
     return torch.where(x > 0, x, x * negative_slope)
 
 
+def _multilabel_margin_loss(x: Tensor, target: Tensor, reduction: int) -> tuple[Tensor, Tensor]:
+    """Margins to the classes in front of the first negative one; PyTorch's own form counts all."""
+    counts = (target < 0).to(torch.int32).cumsum(-1) == 0
+    places = torch.where(counts, target, 0)
+    classes = torch.arange(x.shape[-1], device=x.device)
+    is_target = ((places.unsqueeze(-1) == classes) & counts.unsqueeze(-1)).any(-2)
+    margins = (1 - x.gather(-1, places).unsqueeze(-1) + x.unsqueeze(-2)).clamp(min=0)
+    margins = torch.where(counts.unsqueeze(-1) & ~is_target.unsqueeze(-2), margins, 0.0)
+    loss = margins.sum((-2, -1)) / x.shape[-1]
+    return (loss, loss.mean(), loss.sum())[reduction], is_target.to(x.dtype)
+
+
 def rewrites() -> dict[Any, Callable[..., Any]]:
     """The decomposition table of this file."""
     pools = {
@@ -122,6 +134,7 @@ def rewrites() -> dict[Any, Callable[..., Any]]:
         aten.fmax.default: _alike(aten.fmax.default),
         aten.fmin.default: _alike(aten.fmin.default),
         aten.leaky_relu.default: _leaky_relu,
+        aten.multilabel_margin_loss_forward.default: _multilabel_margin_loss,
         aten.searchsorted.Tensor: _of_one_type(aten.searchsorted.Tensor, 1, 0),
         aten.where.self: _where,
         **{op: _batched(op, rank) for op, rank in pools.items()},
