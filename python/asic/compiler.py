@@ -85,6 +85,10 @@ def compile(
     machine = None if host_only else Target.resolve(target)
     with progress.shown(options.progress) as step:
         step("import")
+        if isinstance(model, (str, os.PathLike)) and Path(model).suffix == ".pt2":
+            from asic.frontend.export import load
+
+            model = load(Path(model))
         if is_dynamic(model, dynamic_shapes) and mlir_source(model) is None:
             dynamic = compile_dynamic(
                 model,

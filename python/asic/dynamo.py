@@ -20,6 +20,7 @@ from torch import Tensor, fx, nn
 
 from asic.compiled import Compiled
 from asic.dynamo_graph import (
+    is_number,
     names,
     other_results,
     placeholders,
@@ -131,7 +132,7 @@ class _Form:
     """The graph compiled for one set of shapes and one state of the weights.
 
     Attributes:
-        key: shapes of the inputs, values of integers.
+        key: shapes of the inputs, values of numbers.
         weights: identity and fingerprint of every constant.
         others: results that are no tensors, by position.
     """
@@ -162,6 +163,7 @@ class Graph:
             if (path := weight_path(source)) is not None
         }
         self._names = names(module, sources)
+        self._numbers = {i for i, node in enumerate(placeholders(module)) if is_number(node)}
         _graphs.append(weakref.ref(self))
 
     def report(self) -> GraphReport:
@@ -171,11 +173,12 @@ class Graph:
         return GraphReport(self._number, calls, self._calls, compiled, self._reason)
 
     def __call__(self, *args: Any) -> Any:
-        form = None if self._reason is not None else self._find(args)
+        values = tuple(a.item() if i in self._numbers else a for i, a in enumerate(args))
+        form = None if self._reason is not None else self._find(values)
         if form is None:
             return self._module(*args)
         self._calls += 1
-        return self._run(form, args)
+        return self._run(form, values)
 
     def _run(self, form: _Form, args: tuple[Any, ...]) -> Any:
         compiled = form.compiled
@@ -204,7 +207,9 @@ class Graph:
         if reason is None and self._compilations == FORM_LIMIT:
             if not self._is_full:
                 self._is_full = True
-                self._warn(f"more than {FORM_LIMIT} shapes of inputs or changes of weights")
+                self._warn(
+                    f"more than {FORM_LIMIT} shapes of inputs, values of numbers or changes of weights"
+                )
             return None
         try:
             if reason is not None:

@@ -9,10 +9,31 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.amp import autocast_mode
+
+
+class _Interpreter(fx.Interpreter):
+    """Runs a graph so that an export sees what its nodes mean."""
+
+    def call_function(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Autocast is entered; the function in the graph tells a trace of it and does nothing."""
+        if target is autocast_mode._enter_autocast:
+            mode = torch.autocast(*args, **kwargs)
+            mode.__enter__()  # type: ignore[no-untyped-call]
+            return mode
+        if target is autocast_mode._exit_autocast:
+            return args[0].__exit__(None, None, None)
+        return super().call_function(target, args, kwargs)
+
+    def call_method(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """A float that came as a tensor is one already (see `is_number`)."""
+        if target == "item" and isinstance(args[0], float):
+            return args[0]
+        return super().call_method(target, args, kwargs)
 
 
 class WithConstants(nn.Module):
-    """The graph with its weights as parameters and buffers, and integers filled in."""
+    """The graph with its weights as parameters and buffers, and numbers filled in."""
 
     def __init__(
         self,
@@ -24,7 +45,7 @@ class WithConstants(nn.Module):
         super().__init__()
         # In a tuple, so that what the graph holds does not become a submodule.
         self._graph = (module,)
-        self._fixed = tuple(None if isinstance(a, Tensor) else a for a in args)
+        self._fixed = {i: a for i, a in enumerate(args) if not isinstance(a, Tensor)}
         self._paths, self._others = paths, frozenset(others)
         for position, path in paths.items():
             owner: nn.Module = self
@@ -41,12 +62,12 @@ class WithConstants(nn.Module):
         args = [
             self.get_buffer(self._paths[i])
             if i in self._paths
-            else (next(given) if is_tensor(node) else self._fixed[i])
-            for i, node in enumerate(placeholders(*self._graph))
+            else (self._fixed[i] if i in self._fixed else next(given))
+            for i in range(len(placeholders(*self._graph)))
         ]
         # The nodes' stack traces are the user's lines.
         with fx.traceback.preserve_node_meta():
-            results = fx.Interpreter(*self._graph).run(*args)
+            results = _Interpreter(*self._graph).run(*args)
         return tuple(r for i, r in enumerate(results) if i not in self._others)
 
 
@@ -77,6 +98,11 @@ def is_tensor(node: fx.Node) -> bool:
     return isinstance(node.meta.get("example_value"), Tensor)
 
 
+def is_number(node: fx.Node) -> bool:
+    """Whether an input is a float of the user's, which TorchDynamo passes as a tensor of float64."""
+    return bool(getattr(node.meta.get("grapharg"), "pass_arg_as_tensor", False))
+
+
 def source_of_input(node: fx.Node) -> str:
     """Where an input comes from, "L['x']"; "" when TorchDynamo does not say."""
     source = getattr(node.meta.get("grapharg"), "source", None)
@@ -102,5 +128,5 @@ def other_results(module: fx.GraphModule, args: tuple[Any, ...]) -> dict[int, An
         return {}
     with FakeTensorMode(allow_non_fake_inputs=True) as mode, torch.no_grad():
         fake = [mode.from_tensor(a) if isinstance(a, Tensor) else a for a in args]
-        values = fx.Interpreter(module).run(*fake)
+        values = _Interpreter(module).run(*fake)
     return {i: v for i, v in enumerate(values) if not isinstance(v, Tensor)}

@@ -6,7 +6,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asic.buckets import Bucket, DynamicCompiled, bucket_sizes
@@ -26,13 +25,7 @@ if TYPE_CHECKING:
 
 def is_dynamic(model: Any, dynamic_shapes: Any) -> bool:
     """Whether the model is a PyTorch model with sizes that are not fixed."""
-    if dynamic_shapes is not None:
-        return True
-    if isinstance(model, (str, Path)) and Path(model).suffix == ".pt2" and Path(model).is_file():
-        from asic.frontend.export import capture
-
-        model, _, _ = capture(model, None)
-    return bool(getattr(model, "range_constraints", None))
+    return dynamic_shapes is not None or bool(getattr(model, "range_constraints", None))
 
 
 def compile_dynamic(

@@ -11,6 +11,9 @@ from typing import Any
 from asic.errors import ProgramError
 from asic.tensors import is_array
 
+#: Letters of a nesting that a message shows.
+_LONGEST = 120
+
 
 @dataclass(frozen=True)
 class Structure:
@@ -212,9 +215,12 @@ def positional_names(
     """The first parameters of a module's `forward` that example inputs were given for, in order."""
     given = dict(kwargs or {})
     names: list[str] = []
-    if not hasattr(model, "forward"):
+    if not hasattr(model, "forward") or not isinstance(args, (tuple, list, type(None))):
+        return ()  # What is wrong with `args` is said where they are used.
+    try:
+        parameters = inspect.signature(model.forward).parameters.values()
+    except ValueError:  # Of TorchScript.
         return ()
-    parameters = inspect.signature(model.forward).parameters.values()
     for place, parameter in enumerate(parameters):
         if parameter.kind not in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
             break
@@ -239,4 +245,5 @@ def _describe(spec: Any) -> str:
     from torch.utils import _pytree as pytree
 
     tree = pytree.tree_unflatten(["*"] * spec.num_leaves, spec)
-    return str(tree).replace("'*'", "*")
+    text = str(tree).replace("'*'", "*")
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}... ({spec.num_leaves} values)"

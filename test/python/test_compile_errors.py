@@ -428,3 +428,40 @@ def test_updates_outside_the_table(
             compiled(table, outside, values)
     inside[-1] = -1 if wraps else 9
     assert torch.equal(compiled(table, inside, values), update(table, inside, values))
+
+
+def test_example_inputs_of_another_kind() -> None:
+    """Through the front door, which looks at them before the front end does."""
+    layer, x = nn.Linear(8, 8).eval(), torch.randn(3, 8)
+    with pytest.raises(asic.CompileError, match=r"got Tensor; write args=\(x,\)"):
+        asic.compile(layer, x)
+    with pytest.warns(DeprecationWarning, match="torch.jit"):
+        script = torch.jit.trace(layer, (x,))
+    with pytest.raises(asic.CompileError, match="got one of TorchScript"):
+        asic.compile(script, (x,))
+
+
+@pytest.mark.parametrize(
+    ("args", "found"),
+    [
+        ((), "no inputs"),
+        ((torch.ones(2, 8),), r"float32\[2, 8\]"),
+        ((torch.ones(3, 8).half(),), r"float16\[3, 8\]"),
+        ((torch.ones(3, 8), 1), r"float32\[3, 8\], 1"),
+    ],
+)
+def test_example_inputs_that_a_program_does_not_take(
+    tmp_path: Path, args: tuple[Any, ...], found: str
+) -> None:
+    program = torch.export.export(nn.Linear(8, 8).eval(), (torch.ones(3, 8),))
+    torch.export.save(program, tmp_path / "net.pt2")
+    for model in (program, tmp_path / "net.pt2"):
+        with pytest.raises(asic.CompileError, match=rf"input float32\[3, 8\], got {found}; leave"):
+            asic.compile(model, args)
+
+
+def test_long_nestings_are_cut() -> None:
+    compiled = asic.compile(nn.Linear(8, 8).eval(), (torch.ones(3, 8),), target="cpu")
+    with pytest.raises(asic.ProgramError, match=r"\.\.\. \(800 values\); call") as caught:
+        compiled(torch.ones(100, 8).tolist())
+    assert len(str(caught.value)) < 300

@@ -63,6 +63,32 @@ class Counting(nn.Module):
         return self.inner.total * 2
 
 
+class Autocast(nn.Module):
+    """Two dtypes side by side."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(8, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            y = self.layer(x)
+            with torch.autocast("cpu", enabled=False):
+                z = self.layer(x)
+        return y.float() + z
+
+
+class Scaled(nn.Module):
+    """A number as input, and two in a batch norm."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(8)
+
+    def forward(self, x: Tensor, factor: float) -> Tensor:
+        return self.norm(x) * factor
+
+
 class Determinant(nn.Module):
     """Something that no phase can do."""
 
@@ -124,6 +150,23 @@ def test_graph_breaks() -> None:
     graphs = asic.reports()[before:]
     assert len(graphs) == 2
     assert all(graph.calls == 1 and graph.reason is None for graph in graphs)
+
+
+def test_autocast() -> None:
+    model, x = Autocast().eval(), torch.randn(3, 8)
+    close(compile(model, fallback="error")(x), model(x))
+
+
+@pytest.mark.parametrize("dynamic", [None, True])
+def test_numbers(dynamic: bool | None) -> None:
+    """TorchDynamo passes a float that has changed once as a tensor of float64."""
+    model, x = Scaled().eval(), torch.randn(3, 8)
+    options = {"target": "cpu", "fallback": "error"}
+    compiled = torch.compile(model, backend="asic", options=options, dynamic=dynamic)
+    for factor in (2.0, 2.5, 0.1, 2.5):
+        torch.testing.assert_close(compiled(x, factor), model(x, factor))
+    assert asic.reports()[-1].calls >= 3
+    assert len(asic.reports()[-1].compiled) <= 3
 
 
 def test_new_shapes() -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Embedding bags against PyTorch's, in every mode."""
+"""Embedding bags against PyTorch's, in every mode, and embeddings with a largest norm."""
 
 from __future__ import annotations
 
@@ -45,3 +45,17 @@ def test_offsets_are_refused() -> None:
     args = (INDICES.flatten(), torch.tensor([0, 2, 7]))
     with pytest.raises(asic.CompileError, match=r"2-D indices.*offsets at .*test_embedding_bag.py"):
         asic.compile(Bags(mode="sum").eval(), args, target="edge-tx1")
+
+
+@pytest.mark.parametrize("norm", [1.0, 2.0, float("inf")])
+@pytest.mark.parametrize("target", ["cpu", "edge-tx1"])
+def test_largest_norm(target: str, norm: float) -> None:
+    """PyTorch makes rows shorter when it reads them, in the weight itself."""
+    torch.manual_seed(0)
+    model = torch.nn.Embedding(10, 5, max_norm=1.0, norm_type=norm).eval()
+    before = model.weight.detach().clone()
+    compiled = asic.compile(model, (INDICES,), target=target)
+    got = compiled(INDICES)
+    assert torch.equal(model.weight, before)
+    torch.testing.assert_close(got, model(INDICES))
+    assert not torch.equal(model.weight, before)

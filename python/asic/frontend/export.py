@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch._export.verifier import SpecViolationError
 from torch.export import ExportedProgram
+from torch.export.graph_signature import InputKind
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
@@ -50,12 +51,13 @@ def capture(
         CompileError: see the messages in this file.
     """
     if isinstance(model, (str, os.PathLike)):
-        model = _load(Path(model))
+        model = load(Path(model))
     if isinstance(model, ExportedProgram):
         if args is None:
             args, kwargs = model.example_inputs or (None, None)
         if args is None:
             raise error("expected example inputs, got none in the exported program; pass args")
+        _check_fit(model, args, kwargs)
         meta.check_program(model.state_dict)
         check_weights(model.state_dict, dict(model.named_parameters()))
         return model, tuple(args), dict(kwargs or {})
@@ -201,7 +203,8 @@ def _same_memory(state: dict[str, Any]) -> tuple[str, str] | None:
     return None
 
 
-def _load(path: Path) -> ExportedProgram:
+def load(path: Path) -> ExportedProgram:
+    """The program in a `.pt2` file."""
     if path.suffix != ".pt2":
         # A text without a function may be long.
         found = path.name if "\n" not in str(path) else "a text that is no MLIR module"
@@ -222,6 +225,46 @@ def _load(path: Path) -> ExportedProgram:
         ) from problem
 
 
+def _check_fit(program: ExportedProgram, args: Any, kwargs: dict[str, Any] | None) -> None:
+    """Example inputs are of the shapes and dtypes that the program was exported for."""
+    _check_tuple(args)
+    specs = program.graph_signature.input_specs
+    names = [spec.arg.name for spec in specs if spec.kind is InputKind.USER_INPUT]
+    values = {n.name: n.meta.get("val") for n in program.graph.nodes if n.op == "placeholder"}
+    expected = [values.get(name) for name in names]
+    given = pytree.tree_leaves((tuple(args), dict(kwargs or {})))
+    if len(given) == len(expected) and all(map(_alike, expected, given)):
+        return
+    wanted = ", ".join(
+        f"{name} {_shown(value)}" for name, value in zip(names, expected, strict=True)
+    )
+    found = ", ".join(map(_shown, given)) or "no inputs"
+    raise error(
+        f"expected args that the program was exported for, {wanted}, got {found}; leave args out, "
+        "or export the model again with these"
+    )
+
+
+def _alike(expected: Any, given: Any) -> bool:
+    """Whether an example may stand for an input; sizes that are no numbers may be any."""
+    if not isinstance(expected, torch.Tensor) or not isinstance(given, torch.Tensor):
+        return True
+    sizes = zip(expected.shape, given.shape, strict=False)
+    same = expected.dtype == given.dtype and expected.dim() == given.dim()
+    return same and all(a == b for a, b in sizes if isinstance(a, int))
+
+
+def _shown(value: Any) -> str:
+    if not isinstance(value, torch.Tensor):
+        return f"{value!r:.40}"
+    return f"{str(value.dtype).removeprefix('torch.')}[{', '.join(map(str, value.shape))}]"
+
+
+def _check_tuple(args: Any) -> None:
+    if args is not None and not isinstance(args, (tuple, list)):
+        raise error(f"expected args to be a tuple, got {type(args).__name__}; write args=(x,)")
+
+
 def _check_args(
     model: torch.nn.Module, args: Any, kwargs: dict[str, Any] | None
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -232,8 +275,7 @@ def _check_args(
             "expected example inputs, got args=None; pass args=(tensor, ...) with the "
             "shapes and dtypes that the model is to be compiled for"
         )
-    if args is not None and not isinstance(args, (tuple, list)):
-        raise error(f"expected args to be a tuple, got {type(args).__name__}; write args=(x,)")
+    _check_tuple(args)
     args = tuple(args or ())
     for leaf in pytree.tree_leaves((args, kwargs)):
         if isinstance(leaf, (np.ndarray, np.generic)):

@@ -25,6 +25,7 @@ _LOUD = (
     "torch._subclasses.fake_tensor",
     "torch.fx.experimental.symbolic_shapes",
     "torch.export",
+    "torch._export.serde.serialize",
 )
 
 

@@ -102,6 +102,12 @@ def _leaky_relu(x: Tensor, negative_slope: float = 0.01) -> Tensor:
     return torch.where(x > 0, x, x * negative_slope)
 
 
+def _embedding_renorm(weight: Tensor, indices: Tensor, max_norm: float, norm_type: float) -> Tensor:
+    """Every row, not those alone that are read: of the others nobody sees anything."""
+    norms = torch.linalg.vector_norm(weight, norm_type, -1, keepdim=True)
+    return torch.where(norms > max_norm, weight * (max_norm / (norms + 1e-7)), weight)
+
+
 def _multilabel_margin_loss(x: Tensor, target: Tensor, reduction: int) -> tuple[Tensor, Tensor]:
     """Margins to the classes in front of the first negative one; PyTorch's own form counts all."""
     counts = (target < 0).to(torch.int32).cumsum(-1) == 0
@@ -131,6 +137,7 @@ def rewrites() -> dict[Any, Callable[..., Any]]:
         aten.bucketize.Tensor: _of_one_type(aten.bucketize.Tensor, 0, 1),
         aten.constant_pad_nd.default: _pad,
         aten.convolution.default: _convolution,
+        aten.embedding_renorm.default: _embedding_renorm,
         aten.fmax.default: _alike(aten.fmax.default),
         aten.fmin.default: _alike(aten.fmin.default),
         aten.leaky_relu.default: _leaky_relu,
