@@ -125,6 +125,7 @@ OwningOpRef<ModuleOp> Compilation::parse() {
     return nullptr;
   // Names in the text are bound to the caller's bytes.
   bindWeights(context.get(), request.weights);
+  markExtents(*module);
   // A host module may still take the arithmetic of a target.
   if (request.options.hostOnly && request.target.empty())
     return module;
@@ -139,6 +140,31 @@ OwningOpRef<ModuleOp> Compilation::parse() {
   module.get()->setAttr(kTargetAttrName,
                         makeTargetAttr(context.get(), *target));
   return module;
+}
+
+/// Writes on the border of @main how much of its tensors a call uses.
+void Compilation::markExtents(ModuleOp module) {
+  auto main = module.lookupSymbol<func::FuncOp>(kEntryName);
+  if (!main)
+    return;
+  Builder builder(context.get());
+  auto extentsOf = [&](const auto &extents, StringAttr name) -> ArrayAttr {
+    auto found = name ? extents.find(name.getValue()) : extents.end();
+    if (found == extents.end())
+      return nullptr;
+    SmallVector<StringRef> names(found->second.begin(), found->second.end());
+    return builder.getStrArrayAttr(names);
+  };
+  for (unsigned i = 0; i < main.getNumArguments(); ++i)
+    if (ArrayAttr extents =
+            extentsOf(request.inputExtents,
+                      main.getArgAttrOfType<StringAttr>(i, kNameAttrName)))
+      main.setArgAttr(i, kExtentsAttrName, extents);
+  for (unsigned i = 0; i < main.getNumResults(); ++i)
+    if (ArrayAttr extents =
+            extentsOf(request.outputExtents,
+                      main.getResultAttrOfType<StringAttr>(i, kNameAttrName)))
+      main.setResultAttr(i, kExtentsAttrName, extents);
 }
 
 bool Compilation::runPhases(ModuleOp module, StringRef until, bool isReplay) {

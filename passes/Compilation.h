@@ -34,6 +34,9 @@ struct CompilationRequest {
   PipelineOptions options;
   /// The last phase to run; empty runs all.
   std::string until;
+  /// By the name of an input or output: for each dimension the name of how much
+  /// of it a call uses, "" for all of it (`asic.extents`).
+  llvm::StringMap<std::vector<std::string>> inputExtents, outputExtents;
 };
 
 /// A message of the compiler.
@@ -121,6 +124,7 @@ public:
 
 private:
   OwningOpRef<ModuleOp> parse();
+  void markExtents(ModuleOp module);
   /// Runs `print` on the module after `phase`, made again; false when that
   /// fails.
   bool replayTo(StringRef phase, InterruptFn interrupt,

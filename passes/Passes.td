@@ -491,6 +491,46 @@ def SeparateResultsPass : Pass<"asic-separate-results", "func::FuncOp"> {
   let dependentDialects = ["bufferization::BufferizationDialect"];
 }
 
+def ExpandPaddedDimsPass : Pass<"asic-expand-padded-dims", "func::FuncOp"> {
+  let summary = "work on a padded dimension as such, not merged with another";
+  let description = [{
+    Where a function says that calls use a part of some dimensions (`asic.extents`), an operation on a batch that is
+    merged with a padded length becomes one on both, so that each has its own loop for `asic-clip-loops`.
+
+    ```mlir
+    %rows = tensor.collapse_shape %x [[0, 1], [2]] : tensor<8x512x32xf32> into tensor<4096x32xf32>
+    %y = linalg.generic (m, n, k) ins(%rows[m, k], %w[k, n])
+    // =>
+    %y = linalg.generic (b, s, n, k) ins(%x[b, s, k], %w[k, n])
+    ```
+  }];
+  let dependentDialects = ["linalg::LinalgDialect", "tensor::TensorDialect"];
+}
+
+def ClipLoopsPass : Pass<"asic-clip-loops", "func::FuncOp"> {
+  let summary = "stop loops where a call's sizes end";
+  let description = [{
+    A function of dynamic shape is compiled for the largest sizes, with masks that keep padding from mixing with the rest.
+    Its border says with `asic.extents` which dimensions a call may use a part of; how much becomes one more argument per
+    name, behind the constants. Loops stop there: parallel ones where nobody reads behind it, reductions of floats over
+    padding, whose elements are neutral. Strides and buffers stay those of the largest sizes.
+
+    ```mlir
+    func.func @f(%x: tensor<8x4xf32> {asic.extents = ["n", ""]}) -> (tensor<8x4xf32> {asic.extents = ["n", ""]}) {
+      %y = linalg.generic ins(%x) outs(%init)
+    // =>
+    func.func @f(%x: tensor<8x4xf32> {…}, %n: index) -> (…) {
+      %size = arith.minsi %n, %c8
+      %part = tensor.extract_slice %x[0, 0] [%size, 4] [1, 1]
+      %made = linalg.generic ins(%part) outs(%init_part)
+      %y = tensor.insert_slice %made into %init[0, 0] [%size, 4] [1, 1]
+    ```
+  }];
+  let dependentDialects = [
+    "affine::AffineDialect", "arith::ArithDialect", "linalg::LinalgDialect", "tensor::TensorDialect"
+  ];
+}
+
 def OrderLoopsPass : Pass<"asic-order-loops", "func::FuncOp"> {
   let summary = "walk memory in order in the innermost loop of reductions";
   let description = [{

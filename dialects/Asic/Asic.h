@@ -30,6 +30,11 @@ namespace mlir::asic {
 /// Name of the module attribute that holds the `#asic.target`.
 inline constexpr llvm::StringLiteral kTargetAttrName = "asic.target";
 
+/// Argument and result attribute of `@main` and of host functions: for each
+/// dimension the name of how much of it a call uses, "" for all of it. What
+/// lies behind is padding.
+inline constexpr llvm::StringLiteral kExtentsAttrName = "asic.extents";
+
 /// Memory space of a memref type; a memref without one is in dram.
 Space getSpace(MemRefType type);
 

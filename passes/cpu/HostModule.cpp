@@ -89,11 +89,18 @@ int noteAssertion(const char *text) {
 
 [[noreturn]] void leaveProgram() { std::longjmp(*failure, 1); }
 
+/// The buffer that there was no memory for, 0 when another thing failed.
+thread_local size_t failedBytes = 0;
+
 /// The memory that compiled code holds, for when it does not come to its end.
 thread_local llvm::DenseSet<void *> *buffers = nullptr;
 
 void *allocate(size_t bytes) {
   void *memory = std::malloc(bytes);
+  if (!memory && bytes > 0) {
+    failedBytes = bytes;
+    leaveProgram();
+  }
   if (buffers)
     buffers->insert(memory);
   return memory;
@@ -159,6 +166,7 @@ llvm::Error readSignatures(ModuleOp module,
         return tensor.takeError();
       signature.outputs.push_back(std::move(*tensor));
     }
+    signature.extents = collectExtents(func);
     signatures[func.getName()] = std::move(signature);
     func->setAttr(LLVM::LLVMDialect::getEmitCWrapperAttrName(),
                   UnitAttr::get(module.getContext()));
@@ -259,7 +267,8 @@ const HostSignature *HostModule::signature(llvm::StringRef function) const {
 
 llvm::Error HostModule::call(llvm::StringRef name,
                              llvm::ArrayRef<const void *> inputs,
-                             llvm::ArrayRef<void *> outputs) const {
+                             llvm::ArrayRef<void *> outputs,
+                             llvm::ArrayRef<int64_t> extents) const {
   auto it = functions.find(name);
   if (it == functions.end())
     return makeError("expected a compiled host function, got '" + name + "'");
@@ -274,13 +283,22 @@ llvm::Error HostModule::call(llvm::StringRef name,
             inputs.size(), outputs.size())
             .str());
 
+  std::vector<int64_t> sizes = extents.vec();
+  if (sizes.empty())
+    sizes.assign(signature.extents.size(), std::numeric_limits<int64_t>::max());
+  if (sizes.size() != signature.extents.size())
+    return makeError(llvm::formatv("expected {0} extents for '{1}', got {2}",
+                                   signature.extents.size(), name, sizes.size())
+                         .str());
+
   // The C interface takes pointers to descriptors, the packed one pointers to
-  // those pointers.
+  // those pointers; numbers are what the packed one points to.
   std::vector<std::vector<int64_t>> descriptors;
   for (size_t i = 0; i < inputs.size(); ++i)
     descriptors.push_back(makeDescriptor(signature.inputs[i], inputs[i]));
   for (const Constant &constant : function.constants)
     descriptors.push_back(makeDescriptor(constant.tensor, constant.data));
+  size_t inputsAndConstants = descriptors.size();
   for (size_t i = 0; i < outputs.size(); ++i)
     descriptors.push_back(makeDescriptor(signature.outputs[i], outputs[i]));
   std::vector<void *> pointers;
@@ -289,11 +307,24 @@ llvm::Error HostModule::call(llvm::StringRef name,
   std::vector<void *> arguments;
   for (void *&pointer : pointers)
     arguments.push_back(&pointer);
+  std::vector<void *> numbers;
+  for (int64_t &size : sizes)
+    numbers.push_back(&size);
+  arguments.insert(arguments.begin() + inputsAndConstants, numbers.begin(),
+                   numbers.end());
   auto code = engine->lookupPacked(("_mlir_ciface_" + name).str());
   if (!code)
     return code.takeError();
+  failedBytes = 0;
   if (!run(*code, arguments.data()))
-    return makeError(assertion);
+    return failedBytes
+               ? makeError(
+                     "expected memory for a buffer of " +
+                     llvm::Twine(failedBytes) +
+                     " bytes, got none; call the model with smaller sizes")
+               : makeError(llvm::Twine(assertion) +
+                           "; the inputs' values have to fit the tables that "
+                           "the model looks up");
   return llvm::Error::success();
 }
 

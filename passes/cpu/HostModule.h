@@ -38,6 +38,9 @@ HostTensor describeTensor(RankedTensorType type);
 struct HostSignature {
   std::vector<HostTensor> inputs;
   std::vector<HostTensor> outputs;
+  /// Names of what the calls of a function of dynamic shape say: how much of a
+  /// dimension they use.
+  std::vector<std::string> extents;
 };
 
 /// The functions of a module on tensors, compiled to machine code.
@@ -51,10 +54,12 @@ public:
   /// Null when there is no function of that name.
   const HostSignature *signature(llvm::StringRef function) const;
 
-  /// Runs `function` on contiguous arrays that match its signature.
+  /// Runs `function` on contiguous arrays that match its signature. Of the
+  /// dimensions with a name it uses `extents`; without any, all.
   llvm::Error call(llvm::StringRef function,
                    llvm::ArrayRef<const void *> inputs,
-                   llvm::ArrayRef<void *> outputs) const;
+                   llvm::ArrayRef<void *> outputs,
+                   llvm::ArrayRef<int64_t> extents = {}) const;
 
 private:
   struct Constant {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Linalg on tensors → LLVM dialect, for functions of static shape.
+// Linalg on tensors → LLVM dialect, for functions of static shape of which
+// calls may use a part.
 
 #include "passes/Passes.h"
 #include "passes/cpu/Cpu.h"
@@ -27,7 +28,11 @@ void mlir::asic::buildHostPipeline(OpPassManager &pm) {
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
 
+  pm.addNestedPass<func::FuncOp>(createExpandPaddedDimsPass());
   pm.addNestedPass<func::FuncOp>(createOrderLoopsPass());
+  pm.addNestedPass<func::FuncOp>(createClipLoopsPass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
 
   // Tensors to buffers; results are written to buffers of the caller.
   pm.addNestedPass<func::FuncOp>(createSeparateResultsPass());

@@ -56,6 +56,8 @@ private:
   std::string nameOfOutput(Value value, Operation *cast);
   StringAttr stateOf(Value value);
   StringAttr stateOfOutput(Value value, Operation *cast);
+  ArrayAttr extentsOf(Value value);
+  ArrayAttr extentsOfOutput(Value value);
   std::string makeName();
   void collectUserNames();
   void setBorder(func::FuncOp func, ArrayRef<Value> inputs,
@@ -337,6 +339,29 @@ StringAttr Partitioner::stateOfOutput(Value value, Operation *cast) {
   return nullptr;
 }
 
+/// How much of an argument of @main a call uses, or null.
+ArrayAttr Partitioner::extentsOf(Value value) {
+  auto argument = dyn_cast<BlockArgument>(value);
+  return argument ? main.getArgAttrOfType<ArrayAttr>(argument.getArgNumber(),
+                                                     kExtentsAttrName)
+                  : nullptr;
+}
+
+/// How much of a value is read after a call, or null: all of it.
+ArrayAttr Partitioner::extentsOfOutput(Value value) {
+  ArrayAttr extents;
+  for (OpOperand &use : value.getUses()) {
+    auto result = isa<func::ReturnOp>(use.getOwner())
+                      ? main.getResultAttrOfType<ArrayAttr>(
+                            use.getOperandNumber(), kExtentsAttrName)
+                      : nullptr;
+    if (!result || (extents && extents != result))
+      return nullptr;
+    extents = result;
+  }
+  return extents;
+}
+
 std::string Partitioner::makeName() {
   if (userNames.empty())
     collectUserNames();
@@ -365,6 +390,8 @@ void Partitioner::setBorder(func::FuncOp func, ArrayRef<Value> inputs,
     func.setArgAttr(i, kNameAttrName, builder.getStringAttr(nameOf(value)));
     if (StringAttr state = stateOf(value))
       func.setArgAttr(i, kStateAttrName, state);
+    if (ArrayAttr extents = extentsOf(value))
+      func.setArgAttr(i, kExtentsAttrName, extents);
     Operation *cast = value.getDefiningOp();
     if (cast && isBorderCast(cast))
       func.setArgAttr(i, kBoundaryAttrName, cast->getAttr(kBoundaryAttrName));
@@ -375,6 +402,8 @@ void Partitioner::setBorder(func::FuncOp func, ArrayRef<Value> inputs,
                        builder.getStringAttr(nameOfOutput(value, cast)));
     if (StringAttr state = stateOfOutput(value, cast))
       func.setResultAttr(i, kStateAttrName, state);
+    if (ArrayAttr extents = cast ? nullptr : extentsOfOutput(value))
+      func.setResultAttr(i, kExtentsAttrName, extents);
     if (cast)
       func.setResultAttr(i, kBoundaryAttrName,
                          cast->getAttr(kBoundaryAttrName));

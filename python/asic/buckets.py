@@ -3,8 +3,9 @@
 
 An accelerator's programs have fixed shapes. Inputs are padded to the smallest bucket that
 holds them, results are cut back, and masks in the programs keep the padding from mixing
-with the rest (docs/dynamic-shapes.md). On this computer programs are made when sizes come
-(`asic.ondemand`).
+with the rest (docs/dynamic-shapes.md). On this computer the largest bucket's program takes
+all sizes and stops where a call's end; where padding cannot be masked, programs are made when
+sizes come (`asic.ondemand`).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from asic.compiled import Compiled
 from asic.errors import CompileError, ProgramError
 from asic.facts import Facts
 from asic.ondemand import OnDemand
-from asic.sizes import Dimensions, Hidden, default_sizes
+from asic.sizes import Dimensions, Hidden, Sizes, default_sizes
 from asic.structure import Structure
 from asic.tensors import Array, check_dtype, to_array
 
@@ -124,7 +125,8 @@ class DynamicCompiled(Compiled):
 
     Attributes:
         dimensions: the dynamic sizes, their names and bounds.
-        buckets: the programs of an accelerator, small ones first; empty on this computer.
+        buckets: the programs, small ones first; on this computer one, for all sizes, or none
+            where they are made size by size.
         state: of all programs; a value moves when another program than the one before runs.
         waste: what padding has cost in all calls so far.
         inputs, outputs: as of any `Compiled`, at the largest sizes.
@@ -173,16 +175,19 @@ class DynamicCompiled(Compiled):
         for bucket in buckets:
             bucket.compiled.share_state(self.state)
 
-    def run_flat(self, leaves: list[Any]) -> list[Array]:
+    def run_flat(self, leaves: list[Any], sizes: Sizes | None = None) -> list[Array]:
         """Runs the program that fits; returns results of the true sizes."""
         arrays, sizes = self._accept(leaves)
         bucket, compiled, hidden = self._choose(sizes)
         padded = self._pad(arrays, sizes, bucket, hidden)
-        outputs = compiled.run_flat(list(padded))
+        # An accelerator's programs work on the padding, too; here they stop where sizes end.
+        is_exact = self.target is None
+        outputs = compiled.run_flat(list(padded), sizes if is_exact else None)
         if self.state and self._last not in (None, compiled):
             self._last.free_regions()
         self._last = compiled
-        self.waste.add(self.name_of(bucket), *_elements(arrays, padded))
+        worked = arrays if is_exact else padded
+        self.waste.add(self.name_of(bucket), *_elements(arrays, worked))
         return self._cut(outputs, sizes)
 
     def profile(self, *args: Any, **kwargs: Any) -> Profile:
@@ -250,8 +255,8 @@ class DynamicCompiled(Compiled):
     def _expect_storable(self) -> None:
         if not self.buckets:
             raise ProgramError(
-                "expected programs of all sizes, got a model that this computer makes size by "
-                "size; give CompileOptions.buckets to have them made ahead"
+                "expected a program for all sizes, got a model that this computer makes size by "
+                "size, since its padding cannot be masked; give CompileOptions.buckets for the reason"
             )
 
     def name_of(self, sizes: Mapping[str, int]) -> str:
@@ -274,9 +279,9 @@ class DynamicCompiled(Compiled):
     ) -> tuple[Mapping[str, int], Compiled, tuple[Hidden, ...]]:
         """The sizes, the program and the hidden inputs of the smallest bucket that holds `sizes`."""
         if self._programs is not None:
-            choice = self._programs.choose(sizes)
-            choice[1].share_state(self.state)
-            return choice
+            compiled = self._programs.choose(sizes)
+            compiled.share_state(self.state)
+            return sizes, compiled, ()
         fitting = [
             bucket
             for bucket in self.buckets

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from asic.profile import Profile
     from asic.reading import Source
     from asic.report import Report
+    from asic.sizes import Sizes
     from asic.target import Target
 
 
@@ -235,12 +236,13 @@ class Compiled:
         """Frees the memory of the accelerator's DRAM between calls; the state stays."""
         self._executor.forget()
 
-    def run_flat(self, leaves: list[Any]) -> list[Array]:
+    def run_flat(self, leaves: list[Any], sizes: Sizes | None = None) -> list[Array]:
         """Runs the model on its flattened inputs; returns its flattened outputs.
 
-        The state changes when all of it has run.
+        The state changes when all of it has run. With `sizes` (of each symbol, of a program
+        of this computer for many sizes) only that part of the outputs is meaningful.
         """
-        call = self._executor.run(self._bind(leaves))
+        call = self._executor.run(self._bind(leaves), sizes=sizes)
         count, arguments = len(self.outputs), len(self.inputs) + len(self.state_paths)
         # Where an output is the state as it was, its memory is not the caller's.
         state = range(len(self.inputs), arguments)

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from asic.target import Target
 
 
+#: By the name of an input, and of an output: for each dimension an expression over the
+#: symbols, how much of it a call uses, "" for all of it.
+Extents = tuple[dict[str, list[str]], dict[str, list[str]]]
+
+
 def compile(
     model: Any,
     args: tuple[Any, ...] | None = None,
@@ -133,11 +138,12 @@ def compile_source(
     arithmetic: Target | None = None,
     start: float | None = None,
     step: progress.Step = lambda phase: None,
+    extents: Extents | None = None,
 ) -> Compiled:
     """Compiles an imported model; `target` None means this computer.
 
     `arithmetic` is the target whose rounding and formats this computer then follows;
-    `step` is called with the name of each phase.
+    `step` is called with the name of each phase; `extents` says what calls may use a part of.
     """
     from asic.compiled import Compiled
 
@@ -160,6 +166,8 @@ def compile_source(
         fallback_is_error=fallback == "error",
         verify=options.verify,
         until="" if complete else str(options.until),
+        input_extents=extents[0] if extents else {},
+        output_extents=extents[1] if extents else {},
     )
     if not compilation.run(step):
         raise _failure(compilation, options)

@@ -12,6 +12,7 @@ from asic import _core
 from asic.errors import ProgramError
 from asic.facts import Step
 from asic.machine import Machine, Timing
+from asic.sizes import Sizes, evaluate
 from asic.state import Kept, State
 from asic.tensors import Array, numpy_dtype, raw
 
@@ -79,8 +80,13 @@ class Executor:
         """Calls go on from `state`, which has the same buffers."""
         self._state = state
 
-    def run(self, given: list[Array], *, timed: bool = False) -> Call:
+    def run(self, given: list[Array], *, timed: bool = False, sizes: Sizes | None = None) -> Call:
         """Runs all steps; the state stays as it is until `commit`.
+
+        Args:
+            given: the inputs.
+            timed: the machine's clock runs.
+            sizes: of each symbol, of a program that stops where a call ends.
 
         Raises:
             ProgramError: a look-up on the host is outside its table.
@@ -90,7 +96,7 @@ class Executor:
         for step in self._steps:
             if step.on_host:
                 arrays = [self.value(call, number) for number in step.inputs]
-                made: list[Array | None] = [*self._run_host(step.function, arrays)]
+                made: list[Array | None] = [*self._run_host(step.function, arrays, sizes)]
             else:
                 made = self._run_machine(call, step, timed)
             call.known.update(
@@ -143,15 +149,18 @@ class Executor:
             outputs.insert(made, None)
         return outputs
 
-    def _run_host(self, function: str, arrays: list[Array]) -> list[Array]:
+    def _run_host(self, function: str, arrays: list[Array], sizes: Sizes | None) -> list[Array]:
         assert self._host is not None, "a host step without a host program"
         _, signature = self._host.signature(function)
         outputs = [np.empty(shape, numpy_dtype(kind)) for shape, kind in signature]
         contiguous = [np.asarray(array, order="C") for array in arrays]
+        extents = []
+        if sizes is not None:
+            extents = [int(evaluate(name, sizes)) for name in self._host.extents(function)]
         try:
-            self._host.call(function, [raw(a) for a in contiguous], [raw(o) for o in outputs])
+            self._host.call(
+                function, [raw(a) for a in contiguous], [raw(o) for o in outputs], extents
+            )
         except RuntimeError as problem:
-            raise ProgramError(
-                f"{problem}; the inputs' values have to fit the tables that the model looks up"
-            ) from problem
+            raise ProgramError(str(problem)) from problem
         return outputs

@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from asic.buckets import Bucket, DynamicCompiled, bucket_sizes
 from asic.errors import CompileError
 from asic.ondemand import Make, OnDemand
-from asic.sizes import Dimensions, Hidden
+from asic.sizes import Dimensions, DynamicTensor, Hidden, symbols_of
 from asic.structure import positional_names
 
 if TYPE_CHECKING:
@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from torch.fx import GraphModule
 
     from asic.compiled import Compiled
+    from asic.compiler import Extents
     from asic.options import CompileOptions
+    from asic.reading import Source
     from asic.target import Target
+    from asic.tensors import TensorSpec
 
 
 def is_dynamic(model: Any, dynamic_shapes: Any) -> bool:
@@ -85,12 +88,20 @@ def compile_dynamic(
         take_apart(module)
         padded = insert_masks(module, options.source_root)
         make = _maker(
-            padded.module, found, padded.hidden, target, target, fallback, options, normalized
+            padded.module,
+            found,
+            padded.hidden,
+            target,
+            target,
+            fallback,
+            options,
+            normalized,
+            clipped=target is None,
         )
         return make, padded.hidden
 
     def host() -> DynamicCompiled:
-        """On this computer: as what a program of the target is compared with, exact sizes alone."""
+        """On this computer, with programs of exact sizes: what the others are compared with."""
         make = _maker(flat_module(program), found, (), None, target, "host", options, normalized)
         return DynamicCompiled(
             target=None,
@@ -99,14 +110,21 @@ def compile_dynamic(
             buckets=(),
             structure=structure,
             state=state_of(program),
-            programs=OnDemand(found, make, masked if target is None else None),
+            programs=OnDemand(found, make),
             source=Source("", {}, program=program, quantized=_has_codes(program)),
         )
 
+    try:
+        make, hidden = masked()
+    except CompileError:
+        if target is None and not options.buckets:
+            return host()
+        raise
+    chosen = bucket_sizes(found, options.buckets)
     if target is None and not options.buckets:
-        return host()
-    make, hidden = masked()
-    buckets = tuple(Bucket(sizes, make(sizes)) for sizes in bucket_sizes(found, options.buckets))
+        # One program for all sizes.
+        chosen = chosen[-1:]
+    buckets = tuple(Bucket(sizes, make(sizes)) for sizes in chosen)
     return DynamicCompiled(
         target=target,
         dimensions=found,
@@ -176,8 +194,27 @@ def _maker(
     fallback: str,
     options: CompileOptions,
     normalized: bool,
+    clipped: bool = False,
 ) -> Make:
-    """Exports `module` for the sizes that it is asked for, and compiles that."""
+    """Exports `module` for the sizes that it is asked for, and compiles that.
+
+    With `clipped` the programs stop where a call's sizes end.
+    """
+
+    def extents_of(source: Source) -> Extents:
+        def by_name(
+            specs: Sequence[TensorSpec], tensors: Sequence[DynamicTensor]
+        ) -> dict[str, list[str]]:
+            pairs = zip(specs, tensors, strict=False)  # Hidden inputs are behind.
+            return {
+                spec.name: [text if symbols_of(text) else "" for text in tensor.shape]
+                for spec, tensor in pairs
+            }
+
+        return (
+            by_name(source.inputs or (), dimensions.inputs),
+            by_name(source.outputs or (), dimensions.outputs),
+        )
 
     def make(sizes: Mapping[str, int]) -> Compiled:
         import torch
@@ -213,6 +250,7 @@ def _maker(
             options,
             arithmetic=None if target is not None else arithmetic,
             start=start,
+            extents=extents_of(source) if clipped else None,
         )
 
     return make

@@ -25,6 +25,7 @@ using ConstBytes =
 using MutableBytes =
     nb::ndarray<uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Weights = std::map<std::string, ConstBytes>;
+using Extents = std::map<std::string, std::vector<std::string>>;
 
 std::vector<WeightView> viewsOf(const Weights &weights) {
   std::vector<WeightView> views;
@@ -226,8 +227,13 @@ public:
     return nb::make_tuple(nb::tuple(inputs), nb::tuple(outputs));
   }
 
+  std::vector<std::string> extents(const std::string &function) const {
+    return find(function)->extents;
+  }
+
   void call(const std::string &function, const std::vector<ConstBytes> &inputs,
-            const std::vector<MutableBytes> &outputs) const {
+            const std::vector<MutableBytes> &outputs,
+            const std::vector<int64_t> &extents) const {
     const HostSignature *signature = find(function);
     checkSizes(signature->inputs, inputs);
     checkSizes(signature->outputs, outputs);
@@ -240,7 +246,8 @@ public:
     std::string error;
     {
       nb::gil_scoped_release unlock;
-      error = llvm::toString(program->getModule().call(function, in, out));
+      error =
+          llvm::toString(program->getModule().call(function, in, out, extents));
     }
     if (!error.empty())
       throw std::runtime_error(error);
@@ -279,7 +286,8 @@ void bindCompiler(nb::module_ &m) {
           "__init__",
           [](PyCompilation *self, std::string text, Weights weights,
              std::string target, std::string fileName, bool hostOnly,
-             bool fallbackIsError, bool verify, std::string until) {
+             bool fallbackIsError, bool verify, std::string until,
+             const Extents &inputExtents, const Extents &outputExtents) {
             CompilationRequest request;
             request.text = std::move(text);
             request.fileName = std::move(fileName);
@@ -287,11 +295,17 @@ void bindCompiler(nb::module_ &m) {
             request.target = std::move(target);
             request.options = {hostOnly, fallbackIsError, verify};
             request.until = std::move(until);
+            for (const auto &[name, extents] : inputExtents)
+              request.inputExtents[name] = extents;
+            for (const auto &[name, extents] : outputExtents)
+              request.outputExtents[name] = extents;
             new (self) PyCompilation(std::move(request), std::move(weights));
           },
           nb::kw_only(), nb::arg("text"), nb::arg("weights"), nb::arg("target"),
           nb::arg("file_name"), nb::arg("host_only"),
-          nb::arg("fallback_is_error"), nb::arg("verify"), nb::arg("until"))
+          nb::arg("fallback_is_error"), nb::arg("verify"), nb::arg("until"),
+          nb::arg("input_extents") = Extents(),
+          nb::arg("output_extents") = Extents())
       .def("run", &PyCompilation::run, nb::arg("on_phase"),
            "Runs the phases, calling `on_phase` with the name of each; False "
            "when one failed. Other Python threads run "
@@ -374,8 +388,10 @@ void bindCompiler(nb::module_ &m) {
            nb::arg("weights"))
       .def("signature", &PyHostProgram::signature, nb::arg("function"),
            "((shape, type), …) of the inputs and of the outputs")
+      .def("extents", &PyHostProgram::extents, nb::arg("function"),
+           "Names of the sizes that a call of dynamic shape says, in order")
       .def("call", &PyHostProgram::call, nb::arg("function"), nb::arg("inputs"),
-           nb::arg("outputs"));
+           nb::arg("outputs"), nb::arg("extents") = std::vector<int64_t>());
 
   m.def(
       "phases",

@@ -446,8 +446,8 @@ def test_int8() -> None:
 
 
 def test_all_programs_of_this_computer_have_one_state(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exact ones, forgotten ones and those that sizes share."""
-    monkeypatch.setattr(ondemand, "MOST_EXACT", 2)
+    """The one for all sizes; those of exact sizes, and forgotten ones of them."""
+    monkeypatch.setattr(ondemand, "MOST_PROGRAMS", 2)
     sizes = (1, 3, 5, 1, 6, 7, 3, 8, 2)
     for make in (Statistics, Delay):
         compare(*batches(make, target="cpu"), rows(sizes), 1e-5)

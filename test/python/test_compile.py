@@ -466,3 +466,41 @@ def test_verify_calls_the_module_itself() -> None:
     outcome = asic.verify(compiled, [(x, torch.zeros_like(padding))])
     assert not outcome
     assert "if it has changed since, compile it again" in str(outcome)
+
+
+GRAM = """
+#lhs = affine_map<(m, n, k) -> (m, k)>
+#rhs = affine_map<(m, n, k) -> (n, k)>
+#out = affine_map<(m, n, k) -> (m, n)>
+#all = affine_map<(m, n) -> (m, n)>
+#sums = affine_map<(m, n) -> (m)>
+func.func @main(%x: tensor<4194304x2xf32>, %zeros: tensor<4194304xf32>) -> tensor<4194304xf32> {
+  %zero = arith.constant 0.0 : f32
+  %wide = tensor.empty() : tensor<4194304x4194304xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%wide : tensor<4194304x4194304xf32>)
+      -> tensor<4194304x4194304xf32>
+  %gram = linalg.generic {indexing_maps = [#lhs, #rhs, #out],
+                          iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%x, %x : tensor<4194304x2xf32>, tensor<4194304x2xf32>)
+      outs(%init : tensor<4194304x4194304xf32>) {
+  ^bb0(%a: f32, %b: f32, %out: f32):
+    %0 = arith.mulf %a, %b : f32
+    %1 = arith.addf %out, %0 : f32
+    linalg.yield %1 : f32
+  } -> tensor<4194304x4194304xf32>
+  %sums = linalg.generic {indexing_maps = [#all, #sums], iterator_types = ["parallel", "reduction"]}
+      ins(%gram : tensor<4194304x4194304xf32>) outs(%zeros : tensor<4194304xf32>) {
+  ^bb0(%a: f32, %out: f32):
+    %0 = arith.addf %out, %a : f32
+    linalg.yield %0 : f32
+  } -> tensor<4194304xf32>
+  return %sums : tensor<4194304xf32>
+}
+"""
+
+
+def test_a_buffer_that_there_is_no_memory_for() -> None:
+    """2^46 bytes are more than a machine has."""
+    compiled = asic.compile(GRAM, target="cpu")
+    with pytest.raises(asic.ProgramError, match=r"memory for a buffer of 70368744177\d+ bytes"):
+        compiled(torch.zeros(2**22, 2), torch.zeros(2**22))
