@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from asic.state import State
     from asic.target import Target
 
+#: How operations begin that torch-mlir makes for other compilers.
+_OTHER_FORMS = ("tosa.", "stablehlo.", "chlo.")
+
 
 @dataclass(frozen=True)
 class Source:
@@ -203,7 +206,23 @@ def _module_text(operation: Any) -> str:
         from asic.frontend.pipeline import linalg_of
 
         operation = linalg_of(operation)
+        _check_dialects(operation)
     return str(operation.get_asm(enable_debug_info=True))
+
+
+def _check_dialects(operation: Any) -> None:
+    """A module of torch-mlir's is linalg on tensors, not another of the forms that it makes."""
+    from asic.frontend.pipeline import describe, walk
+
+    found: list[Any] = []
+    walk(operation, lambda op: found.append(op) if op.name.startswith(_OTHER_FORMS) else None)
+    if found:
+        raise CompileError(
+            f"expected linalg on tensors, got {found[0].name} at {describe(found[0].location)}; make "
+            'the module with torch_mlir.fx.export_and_import(..., output_type="linalg-on-tensors"), '
+            "or pass the PyTorch module itself",
+            phase="import",
+        )
 
 
 def _weights_beside(path: Path) -> dict[str, Array]:

@@ -107,6 +107,14 @@ def test_module_object(kind: str) -> None:
     assert str(module) == before
 
 
+def test_module_object_for_other_compilers() -> None:
+    module = fx.export_and_import(nn.ReLU(), torch.randn(2, 8), output_type="tosa")
+    with pytest.raises(
+        asic.CompileError, match=r"got tosa\..* at .*; make the module with .*linalg-on"
+    ):
+        asic.compile(module, target="cpu")
+
+
 def test_module_object_that_cannot_be_lowered() -> None:
     context = ir.Context()
     from torch_mlir.dialects import torch as torch_dialect
