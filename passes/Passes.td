@@ -94,10 +94,10 @@ def NarrowContractionsPass : Pass<"asic-narrow-contractions", "ModuleOp"> {
 
 def CanonicalizeContractionsPass
     : Pass<"asic-canonicalize-contractions", "ModuleOp"> {
-  let summary = "put biases into inits and weights second";
+  let summary = "put biases into inits and weights second, unrepeated";
   let description = [{
     A 1-D bias that is added to a contraction from zero becomes the broadcast init of the contraction; a
-    constant factor is the second input.
+    constant factor is the second input; a factor that was repeated along a batch is read itself.
   }];
   let dependentDialects = ["linalg::LinalgDialect", "tensor::TensorDialect"];
 }

@@ -127,12 +127,61 @@ struct SwapConstantOperand : OpRewritePattern<linalg::GenericOp> {
   }
 };
 
+/// A contraction reads a tensor itself that was repeated along loops of it.
+struct FoldBroadcastOperand : OpRewritePattern<linalg::GenericOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(linalg::GenericOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!op.hasPureTensorSemantics() || isParallel(op) ||
+        !matchMultiplyAccumulate(op))
+      return failure();
+    SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+    for (unsigned i : {0u, 1u}) {
+      auto repeat = op.getOperand(i).getDefiningOp<linalg::GenericOp>();
+      if (!repeat || !isDataMovement(repeat))
+        continue;
+      AffineMap from = repeat.getIndexingMapsArray().front();
+      AffineMap to = repeat.getIndexingMapsArray().back();
+      if (!from.isProjectedPermutation() || !to.isPermutation() ||
+          from.getNumResults() >= to.getNumResults())
+        continue;
+      AffineMap map = from.compose(inversePermutation(to)).compose(maps[i]);
+      if (!isContraction(op, map, maps[1 - i]))
+        continue;
+      maps[i] = map;
+      rewriter.modifyOpInPlace(op, [&] {
+        op->setOperand(i, repeat.getOperand(0));
+        op.setIndexingMapsAttr(rewriter.getAffineMapArrayAttr(maps));
+      });
+      return success();
+    }
+    return failure();
+  }
+
+  /// Whether a factor with `map` has a parallel loop that `other` has not, and
+  /// both together all loops.
+  static bool isContraction(linalg::GenericOp op, AffineMap map,
+                            AffineMap other) {
+    bool hasOwn = false;
+    for (auto [loop, iterator] : llvm::enumerate(op.getIteratorTypesArray())) {
+      bool isRead = map.isFunctionOfDim(loop);
+      if (!isRead && !other.isFunctionOfDim(loop))
+        return false;
+      hasOwn |= isRead && !other.isFunctionOfDim(loop) &&
+                iterator == utils::IteratorType::parallel;
+    }
+    return hasOwn;
+  }
+};
+
 struct CanonicalizeContractionsPass
     : mlir::asic::impl::CanonicalizeContractionsPassBase<
           CanonicalizeContractionsPass> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<FoldBiasIntoInit, SwapConstantOperand>(&getContext());
+    patterns.add<FoldBiasIntoInit, FoldBroadcastOperand, SwapConstantOperand>(
+        &getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }
