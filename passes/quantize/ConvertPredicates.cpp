@@ -190,22 +190,32 @@ struct ConvertPredicatesPass
 
   /// Yields bytes wherever the op around has results of bytes.
   static void widenYield(Operation *yield) {
-    ImplicitLocOpBuilder b(yield->getLoc(), yield);
-    for (auto [operand, result] : llvm::zip_equal(
-             yield->getOpOperands(), yield->getParentOp()->getResults()))
-      if (operand.get().getType() != getElementTypeOrSelf(result.getType()))
-        operand.set(arith::ExtUIOp::create(b, b.getI8Type(), operand.get()));
+    Operation *parent = yield->getParentOp();
+    for (auto [operand, result] :
+         llvm::zip_equal(yield->getOpOperands(), parent->getResults())) {
+      Value bit = operand.get();
+      if (bit.getType() == getElementTypeOrSelf(result.getType()))
+        continue;
+      // A constant is one for others, too: it stands outside.
+      bool isConstant = matchPattern(bit, m_Constant());
+      ImplicitLocOpBuilder b(yield->getLoc(), isConstant ? parent : yield);
+      operand.set(byteOf(b, bit));
+    }
+  }
+
+  /// A bit as a byte that is 0 or 1; a constant stays one.
+  static Value byteOf(ImplicitLocOpBuilder &b, Value bit) {
+    APInt constant;
+    if (matchPattern(bit, m_ConstantInt(&constant)))
+      return arith::ConstantOp::create(
+          b, b.getI8IntegerAttr(constant.getZExtValue()));
+    return arith::ExtUIOp::create(b, b.getI8Type(), bit);
   }
 
   static void retypeFill(linalg::FillOp op) {
     ImplicitLocOpBuilder b(op.getLoc(), op);
-    Value bit = op.getInputs().front();
-    APInt constant;
-    Value byte = matchPattern(bit, m_ConstantInt(&constant))
-                     ? Value(arith::ConstantOp::create(
-                           b, b.getI8IntegerAttr(constant.getZExtValue())))
-                     : Value(arith::ExtUIOp::create(b, b.getI8Type(), bit));
-    auto fill = linalg::FillOp::create(b, byte, op.getOutputs());
+    auto fill = linalg::FillOp::create(b, byteOf(b, op.getInputs().front()),
+                                       op.getOutputs());
     op.getResult(0).replaceAllUsesWith(fill.getResult(0));
     op.erase();
   }
