@@ -254,6 +254,11 @@ Reaches Extents::loopsOf(linalg::LinalgOp op) const {
          llvm::enumerate(op.getMatchingIndexingMap(&init).getResults()))
       if (auto loop = dyn_cast<AffineDimExpr>(expr))
         loops[loop.getPosition()].join(needOf(result, dim));
+      else
+        expr.walk([&](AffineExpr part) {
+          if (auto loop = dyn_cast<AffineDimExpr>(part))
+            loops[loop.getPosition()].join(Reach::all());
+        });
   }
   for (auto [loop, iterator, extent] :
        llvm::zip_equal(loops, iterators, padded))
