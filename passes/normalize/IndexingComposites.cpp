@@ -367,6 +367,7 @@ static std::string scatterAdd(Composite &composite, TensorBuilder &b) {
 static Value identityOf(TensorBuilder &b, Update kind, Type type,
                         bool isUnsigned) {
   unsigned width = type.getIntOrFloatBitWidth();
+  isUnsigned |= type.isInteger(1);
   if (auto floats = dyn_cast<FloatType>(type)) {
     double infinity = std::numeric_limits<double>::infinity();
     double value = kind == Update::multiply ? 1

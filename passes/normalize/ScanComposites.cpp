@@ -120,18 +120,25 @@ static Value replaces(ImplicitLocOpBuilder &b, Value earlier, Value later,
   return arith::CmpIOp::create(b, predicate, later, earlier);
 }
 
-/// Running extremes and the places of the last of them.
+/// Running extremes and the places of the last of them; a scalar is its own,
+/// at place 0.
 template <bool isMax>
 static std::string cumulativeExtreme(Composite &composite, TensorBuilder &b) {
   Value input = composite.operand("self");
   std::optional<int64_t> dim = composite.dimOf(input);
-  if (!input || !dim || tensorType(input).getRank() == 0)
-    return "expected a tensor with dimensions";
+  if (!input || !dim)
+    return "expected a tensor and a dimension";
+  if (tensorType(input).getRank() == 0) {
+    input = b.reshape(input, {1});
+    dim = 0;
+  }
   RankedTensorType type = tensorType(input);
   Type i32 = b.getI32Type();
   Value places =
       b.broadcast(iota(b, type.getDimSize(*dim), i32), *dim, type.getShape());
-  bool isUnsigned = composite.isUnsigned();
+  // True is the larger of booleans, whose bit a signed comparison takes for -1.
+  bool isUnsigned =
+      composite.isUnsigned() || type.getElementType().isInteger(1);
   Value value = convertTensor(b, input, computeType(type.getElementType()));
   Carried carried = scan(
       b, {value, places}, *dim,
@@ -143,7 +150,8 @@ static std::string cumulativeExtreme(Composite &composite, TensorBuilder &b) {
   for (auto [number, tensor] : llvm::enumerate(carried))
     if (RankedTensorType result = composite.resultType(number))
       composite.replaceResult(
-          number, convertTensor(b, tensor, result.getElementType()));
+          number, b.reshape(convertTensor(b, tensor, result.getElementType()),
+                            result.getShape()));
   return {};
 }
 

@@ -152,7 +152,15 @@ def _with_number(op: Any) -> Callable[[Tensor, int], Tensor]:
 
 
 def _hardtanh(x: Tensor, min_val: float = -1, max_val: float = 1) -> Tensor:
+    """Integers stay integers, and their bounds become some."""
+    if not x.dtype.is_floating_point:
+        min_val, max_val = int(min_val), int(max_val)
     return torch.clamp(x, min_val, max_val)
+
+
+def _square(x: Tensor) -> Tensor:
+    """Truth values become integers, as in any power."""
+    return x.to(torch.int64) if x.dtype == torch.bool else x * x
 
 
 def _relu6(x: Tensor) -> Tensor:
@@ -206,7 +214,7 @@ def arithmetic() -> dict[Any, Callable[..., Any]]:
         aten.pow.Tensor_Scalar: _product,
         aten.relu6.default: _relu6,
         aten.round.decimals: _round,
-        aten.square.default: lambda x: x * x,
+        aten.square.default: _square,
         aten.sub.Scalar: _subtract,
         aten.sub.Tensor: _subtract,
     }

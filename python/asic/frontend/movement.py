@@ -94,15 +94,15 @@ def _replication_pad(x: Tensor, padding: Sequence[int]) -> Tensor:
 
 
 def _pad_by(x: Tensor, padding: Sequence[int], source: Callable[[int, int], int]) -> Tensor:
-    """Slices in front of and behind the last dimensions, the last first."""
-    if min(padding) < 0:
-        return NotImplemented  # type: ignore[no-any-return]
-    for place, (before, after) in enumerate(zip(padding[::2], padding[1::2], strict=True)):
-        dim = x.dim() - 1 - place
+    """Slices in front of and behind the last dimensions, the last first; negative padding cuts."""
+    for number, (before, after) in enumerate(zip(padding[::2], padding[1::2], strict=True)):
+        dim = x.dim() - 1 - number
         size = x.shape[dim]
-        head = [x.narrow(dim, source(size, i), 1) for i in range(-before, 0)]
-        tail = [x.narrow(dim, source(size, i), 1) for i in range(size, size + after)]
-        x = torch.cat([*head, x, *tail], dim)
+        low, high = max(-before, 0), size - max(-after, 0)
+        places = [*range(-before, min(0, size + after))], [*range(max(size, low), size + after)]
+        head, tail = ([x.narrow(dim, source(size, i), 1) for i in part] for part in places)
+        middle = [x.narrow(dim, low, high - low)] if low < high else []
+        x = torch.cat([*head, *middle, *tail], dim)
     return x
 
 

@@ -6,6 +6,7 @@ Every function here has the signature of the op that it replaces.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -63,6 +64,64 @@ def _beyond(size: int, kernel: int, stride: int, padding: int) -> int:
     if (count - 1) * stride >= size + padding:
         count -= 1
     return max(0, (count - 1) * stride + kernel - (size + 2 * padding))
+
+
+def max_pool_of_integers(
+    x: Tensor,
+    kernel_size: Sequence[int],
+    stride: Sequence[int] = (),
+    padding: Sequence[int] = (0,),
+    dilation: Sequence[int] = (1,),
+    ceil_mode: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """Maxima and their flat places: torch-mlir's lowering ends the process, or has none."""
+    if x.dtype.is_floating_point:
+        return NotImplemented  # type: ignore[no-any-return]
+    rank = x.dim() - 2
+    given = (kernel_size, stride or kernel_size, padding, dilation)
+    each = [list(v) if len(v) == rank else [*v] * rank for v in given]
+    sizes = x.shape[2:]
+    axes = [
+        _points(size, kernel, step, edge, gap, ceil_mode, x.device)
+        for size, kernel, step, edge, gap in zip(sizes, *each, strict=True)
+    ]
+    values, places = [], []
+    for points in itertools.product(*axes):
+        # Each axis has its own dimension.
+        at = [p.reshape([-1 if i == a else 1 for i in range(rank)]) for a, p in enumerate(points)]
+        values.append(aten.index(x, [None, None, *at]))
+        place = at[0]
+        for size, point in zip(sizes[1:], at[1:], strict=True):
+            place = place * size + point
+        places.append(place)
+    stacked = torch.stack(values)
+    best = stacked.argmax(0, keepdim=True)
+    where = torch.stack(places).reshape(len(places), 1, 1, *best.shape[3:]).expand_as(stacked)
+    return stacked.gather(0, best).squeeze(0), where.gather(0, best).squeeze(0)
+
+
+def _points(
+    size: int,
+    kernel: int,
+    stride: int,
+    padding: int,
+    dilation: int,
+    ceil_mode: bool,
+    device: torch.device,
+) -> list[Tensor]:
+    """For each point of the kernel, where it is in every window.
+
+    A point in the padding reads the first one of its window that is none, so that nothing is padded.
+    """
+    reach = dilation * (kernel - 1) + 1
+    count = (size + 2 * padding - reach + (stride - 1 if ceil_mode else 0)) // stride + 1
+    if ceil_mode and (count - 1) * stride >= size + padding:
+        count -= 1
+    start = torch.arange(count, device=device) * stride - padding
+    missing = (-start).clamp(min=0) + (dilation - 1)
+    first = start + torch.div(missing, dilation, rounding_mode="floor") * dilation
+    points = [start + n * dilation for n in range(kernel)]
+    return [torch.where((p < 0) | (p >= size), first, p) for p in points]
 
 
 def _windows(size: int, count: int) -> list[tuple[int, int]]:

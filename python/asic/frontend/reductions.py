@@ -116,6 +116,12 @@ def _min(x: Tensor) -> Tensor:
     return torch.amin(x, [])
 
 
+def _of_scalar(x: Tensor, dim: list[int] | tuple[int, ...] = (), keepdim: bool = False) -> Tensor:
+    """The extreme of a tensor without dimensions, which torch-mlir looks for in its dimension 0."""
+    del dim, keepdim
+    return NotImplemented if x.dim() else x.clone()
+
+
 def reductions() -> dict[Any, Callable[..., Any]]:
     """The decomposition table of this file."""
     wide = (
@@ -128,6 +134,8 @@ def reductions() -> dict[Any, Callable[..., Any]]:
     )
     return {
         **{op: in_float32(op) for op in wide},
+        aten.amax.default: _of_scalar,
+        aten.amin.default: _of_scalar,
         aten.max.default: _max,
         aten.min.default: _min,
         aten.var.correction: _var,

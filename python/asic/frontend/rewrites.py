@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from asic.frontend.pooling import max_pool_of_integers
 from asic.frontend.reductions import in_float32
 
 aten = torch.ops.aten
@@ -110,6 +111,9 @@ def _embedding_renorm(weight: Tensor, indices: Tensor, max_norm: float, norm_typ
 
 def _multilabel_margin_loss(x: Tensor, target: Tensor, reduction: int) -> tuple[Tensor, Tensor]:
     """Margins to the classes in front of the first negative one; PyTorch's own form counts all."""
+    if x.dim() == 0:
+        loss, is_target = _multilabel_margin_loss(x.reshape(1), target.reshape(1), reduction)
+        return loss.reshape(()), is_target.reshape(target.shape)
     counts = (target < 0).to(torch.int32).cumsum(-1) == 0
     places = torch.where(counts, target, 0)
     classes = torch.arange(x.shape[-1], device=x.device)
@@ -120,17 +124,24 @@ def _multilabel_margin_loss(x: Tensor, target: Tensor, reduction: int) -> tuple[
     return (loss, loss.mean(), loss.sum())[reduction], is_target.to(x.dtype)
 
 
+def _max_pool3d(x: Tensor, *args: Any) -> Any:
+    """Maxima of integers, for which torch-mlir's lowering ends the process."""
+    return NotImplemented if x.dtype.is_floating_point else max_pool_of_integers(x, *args)[0]
+
+
 def rewrites() -> dict[Any, Callable[..., Any]]:
     """The decomposition table of this file."""
     pools = {
         aten.max_pool1d.default: 1,
         aten.max_pool2d.default: 2,
-        aten.max_pool3d.default: 3,
-        aten.max_pool2d_with_indices.default: 2,
-        aten.max_pool3d_with_indices.default: 3,
         aten._adaptive_avg_pool3d.default: 3,
         aten.adaptive_avg_pool2d.default: 2,
         aten.adaptive_max_pool2d.default: 2,
+    }
+    integers = {
+        aten.max_pool3d.default: (3, _max_pool3d),
+        aten.max_pool2d_with_indices.default: (2, max_pool_of_integers),
+        aten.max_pool3d_with_indices.default: (3, max_pool_of_integers),
     }
     averages = {aten.avg_pool1d.default: 1, aten.avg_pool2d.default: 2, aten.avg_pool3d.default: 3}
     return {
@@ -145,5 +156,6 @@ def rewrites() -> dict[Any, Callable[..., Any]]:
         aten.searchsorted.Tensor: _of_one_type(aten.searchsorted.Tensor, 1, 0),
         aten.where.self: _where,
         **{op: _batched(op, rank) for op, rank in pools.items()},
+        **{op: _batched(op, rank, rule) for op, (rank, rule) in integers.items()},
         **{op: _batched(op, rank, in_float32(op)) for op, rank in averages.items()},
     }
