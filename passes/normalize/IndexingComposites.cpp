@@ -277,14 +277,15 @@ static std::string indexAdd(Composite &composite, TensorBuilder &b) {
 static std::string indexFill(Composite &composite, TensorBuilder &b) {
   Value self = composite.operand("self"), index = composite.operand("index");
   std::optional<int64_t> dim = composite.dimOf(self);
-  if (!self || !dim || !index || tensorType(self).getRank() == 0)
-    return "expected a tensor with dimensions and an index";
+  if (!self || !dim || !index)
+    return "expected a tensor, a dimension and an index";
   RankedTensorType type = tensorType(self);
   Value value = scalarArgument(composite, b, "value", type.getElementType());
   if (!value)
     return "expected a constant value";
   SmallVector<int64_t> shape(type.getShape());
-  shape[*dim] = tensorType(index).getNumElements();
+  if (!shape.empty())
+    shape[*dim] = tensorType(index).getNumElements();
   Value source =
       linalg::FillOp::create(b, value, b.empty(shape, type.getElementType()))
           .getResult(0);
@@ -297,12 +298,24 @@ static std::string indexFill(Composite &composite, TensorBuilder &b) {
 // Scatter
 //===----------------------------------------------------------------------===//
 
+/// The updates of a scatter into `self`, without dimensions where that has
+/// none.
+static Value sourceOf(Composite &composite, TensorBuilder &b, Value self) {
+  Value source = composite.operand("src");
+  return self && source && tensorType(self).getRank() == 0
+             ? b.reshape(source, {})
+             : source;
+}
+
 /// `destination` updated at the places of `index` along `dim` by `value`, which
 /// computes an update from its place.
 static Value
 scatterInto(TensorBuilder &b, Value destination, int64_t dim, Value index,
             Update kind, bool isUnsigned,
             function_ref<Value(ImplicitLocOpBuilder &, ValueRange)> value) {
+  // The one place of a scalar may be named by an index with a dimension.
+  if (tensorType(destination).getRank() == 0)
+    index = b.reshape(index, {});
   Updates updates{destination,
                   SmallVector<int64_t>(tensorType(index).getShape()), kind,
                   isUnsigned};
@@ -329,7 +342,7 @@ static std::optional<Update> parseReduction(StringRef name) {
 
 static std::string scatter(Composite &composite, TensorBuilder &b) {
   Value self = composite.operand("self"), index = composite.operand("index"),
-        source = composite.operand("src");
+        source = sourceOf(composite, b, self);
   std::optional<int64_t> dim = composite.dimOf(self);
   auto reduce = composite.argument<StringAttr>("reduce");
   std::optional<Update> kind = parseReduction(reduce ? reduce.getValue() : "");
@@ -351,7 +364,7 @@ static std::string scatter(Composite &composite, TensorBuilder &b) {
 
 static std::string scatterAdd(Composite &composite, TensorBuilder &b) {
   Value self = composite.operand("self"), index = composite.operand("index"),
-        source = composite.operand("src");
+        source = sourceOf(composite, b, self);
   std::optional<int64_t> dim = composite.dimOf(self);
   if (!self || !dim || !index || !source)
     return "expected a tensor, an index and a source";
@@ -402,7 +415,7 @@ static Value divide(TensorBuilder &b, Value sums, Value counts,
 
 static std::string scatterReduce(Composite &composite, TensorBuilder &b) {
   Value self = composite.operand("self"), index = composite.operand("index"),
-        source = composite.operand("src");
+        source = sourceOf(composite, b, self);
   std::optional<int64_t> dim = composite.dimOf(self);
   auto reduce = composite.argument<StringAttr>("reduce");
   std::optional<Update> kind = parseReduction(reduce ? reduce.getValue() : "");

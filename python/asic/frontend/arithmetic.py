@@ -23,7 +23,9 @@ def _cdist(x: Tensor, y: Tensor, p: float = 2.0, compute_mode: int | None = None
 
 
 def _product(x: Tensor, exponent: Any) -> Tensor:
-    """Small powers as products; integers stay integers."""
+    """Small powers as products, roots as roots; integers stay integers."""
+    if x.dtype.is_floating_point and abs(exponent) == 0.5:
+        return x.sqrt() if exponent > 0 else x.rsqrt()
     whole = float(exponent).is_integer()
     keeps_type = x.dtype.is_floating_point or isinstance(exponent, int)
     if whole and -16 <= exponent < 0 and x.dtype.is_floating_point:
@@ -90,6 +92,13 @@ def _compare(op: Any) -> Callable[[Tensor, Any], Tensor]:
         return result
 
     return apply
+
+
+def _equal(x: Tensor, y: Tensor) -> Tensor:
+    """Floats are not different: torch-mlir takes anything for equal to itself, NaN too."""
+    if not torch.result_type(x, y).is_floating_point:
+        return NotImplemented  # type: ignore[no-any-return]
+    return torch.logical_not(x != y)
 
 
 def _round(x: Tensor, *, decimals: int) -> Tensor:
@@ -204,6 +213,7 @@ def arithmetic() -> dict[Any, Callable[..., Any]]:
         aten.clamp_min.Tensor: _clamp_min,
         aten.clamp_min.default: _clamp_min,
         aten.dot.default: _dot,
+        aten.eq.Tensor: _equal,
         aten.erfc.default: _erfc,
         aten.hardtanh.default: _hardtanh,
         aten.hypot.default: _hypot,

@@ -79,7 +79,7 @@ def capture(
     args, kwargs = _check_args(model, args, kwargs)
     _check_eval(model)
     check_weights(model.state_dict(), dict(model.named_parameters()))
-    args, kwargs = meta.on_cpu((args, kwargs))
+    args, kwargs = pytree.tree_map(_alone, meta.on_cpu((args, kwargs)))
     with meta.stand_ins(model):
         return export(model, args, kwargs, dynamic_shapes), args, kwargs
 
@@ -291,6 +291,12 @@ def _check_args(
             f": {problem}; pass one example per parameter"
         ) from None
     return args, kwargs
+
+
+def _alone(example: Any) -> Any:
+    """An example with memory of its own: a trace gives views sizes that depend on their base."""
+    is_plain = isinstance(example, torch.Tensor) and not is_traceable_wrapper_subclass(example)
+    return example.detach().clone() if is_plain and example._is_view() else example
 
 
 def _check_dimensions(given: dict[str, Any], shapes: Any) -> None:

@@ -35,6 +35,7 @@ from asic.frontend.indices import settle
 from asic.frontend.locations import Source, operator_of, source_of
 from asic.frontend.messages import error
 from asic.frontend.meta import has_data
+from asic.frontend.missing import missing
 from asic.frontend.movement import movements
 from asic.frontend.naming import resource_names
 from asic.frontend.pairs import take_apart
@@ -256,7 +257,14 @@ class _Importer(FxImporter):  # type: ignore[misc]
 
 def _to_linalg(program: ExportedProgram, root: str | None) -> Imported:
     names, inline = resource_names(program)
-    table = {**get_decomposition_table(), **layers(), **arithmetic(), **movements(), **poolings()}
+    table = {
+        **get_decomposition_table(),
+        **missing(),
+        **layers(),
+        **arithmetic(),
+        **movements(),
+        **poolings(),
+    }
     program = decompose(program, without_composites(table))
     check_effects(program, root)
     widen_unsigned(program)

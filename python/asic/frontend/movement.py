@@ -112,7 +112,7 @@ _MAX_SLICES = 32
 
 def _flip(x: Tensor, dims: Sequence[int]) -> Tensor:
     """Blocks change places, then what is in them, by the factors of the size."""
-    for dim in (d % x.dim() for d in dims):
+    for dim in (d % x.dim() for d in dims if x.dim()):
         if not isinstance(x.shape[dim], int):
             return NotImplemented  # type: ignore[no-any-return]
         factors = _factors(x.shape[dim])

@@ -34,7 +34,7 @@ def _variance(
     x: Tensor, dim: list[int] | None, correction: float | None, keepdim: bool
 ) -> tuple[Tensor, Tensor]:
     """Variance and mean in float32; of complex numbers the first is real."""
-    dims = [d % x.dim() for d in dim] if dim else list(range(x.dim()))
+    dims = [d % x.dim() for d in dim] if dim and x.dim() else list(range(x.dim()))
     wide = x if x.is_complex() else x.float()
     count = 1
     for d in dims:
@@ -116,6 +116,14 @@ def _min(x: Tensor) -> Tensor:
     return torch.amin(x, [])
 
 
+def _product(x: Tensor, dim: int, keepdim: bool = False, **options: Any) -> Any:
+    """Of a tensor without dimensions, itself."""
+    if x.dim():
+        return in_float32(aten.prod.dim_int)(x, dim, keepdim, **options)
+    whole = x.dtype if x.dtype.is_floating_point else torch.int64
+    return x.to(options.get("dtype") or whole).clone()
+
+
 def _of_scalar(x: Tensor, dim: list[int] | tuple[int, ...] = (), keepdim: bool = False) -> Tensor:
     """The extreme of a tensor without dimensions, which torch-mlir looks for in its dimension 0."""
     del dim, keepdim
@@ -129,7 +137,6 @@ def reductions() -> dict[Any, Callable[..., Any]]:
         aten.mean.default,
         aten.mean.dim,
         aten.prod.default,
-        aten.prod.dim_int,
         aten.linalg_vector_norm.default,
     )
     return {
@@ -138,6 +145,7 @@ def reductions() -> dict[Any, Callable[..., Any]]:
         aten.amin.default: _of_scalar,
         aten.max.default: _max,
         aten.min.default: _min,
+        aten.prod.dim_int: _product,
         aten.var.correction: _var,
         aten.std.correction: _std,
         aten.var_mean.correction: _var_mean,

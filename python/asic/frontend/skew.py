@@ -119,6 +119,7 @@ TORCH = "2.13"
 PRIVATE_TORCH = {
     "torch._export.utils": (
         "_collect_all_valid_cia_ops_for_aten_namespace",
+        "_get_decomp_for_cia",
         "_is_preservable_cia_op",
         "_materialize_cpp_cia_ops",
         "_special_op_to_preserve_cia",

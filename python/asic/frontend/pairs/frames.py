@@ -46,7 +46,7 @@ def _stft(
     onesided: bool | None = None,
     return_complex: bool | None = None,
     align_to_window: bool | None = None,
-) -> Pair:
+) -> Pair | Node:
     value = x.meta["val"]
     if align_to_window or value.dtype != torch.float32:
         b.refuse("frames of a float32 signal, aligned by center alone")
@@ -61,7 +61,10 @@ def _stft(
     if value.dim() == 1:
         both = b.call(aten.squeeze.dim, both, 0)
     real = b.call(aten.slice.Tensor, both, -2, 0, count)
-    return Pair(real, b.call(aten.slice.Tensor, both, -2, count, 2 * count))
+    imag = b.call(aten.slice.Tensor, both, -2, count, 2 * count)
+    if not return_complex:
+        return b.call(aten.stack.default, [real, imag], -1)
+    return Pair(real, imag)
 
 
 def _istft(

@@ -36,6 +36,11 @@ def _rules() -> dict[Any, Callable[..., Any]]:
     return {**arithmetic(), **movement(), **transforms(), **frames()}
 
 
+@functools.cache
+def _fourier() -> frozenset[Any]:
+    return frozenset({**transforms(), **frames()})
+
+
 def take_apart(module: GraphModule) -> None:
     """Gives every complex node two real ones and erases it, in place.
 
@@ -46,14 +51,14 @@ def take_apart(module: GraphModule) -> None:
         CompileError: a complex input or output, complex state, a type other than complex64, or an
             operator without a rule.
     """
-    if not any(_is_complex(node) for node in module.graph.nodes):
+    if not any(_is_complex(node) or _transforms(node) for node in module.graph.nodes):
         return
     fill_in_values(module)
     builder = Builder(module)
     for node in list(module.graph.nodes):
         builder.node = node
         reads = any(source in builder.pairs for source in node.all_input_nodes)
-        if _is_complex(node) or reads:
+        if _is_complex(node) or reads or _transforms(node):
             _take(builder, node)
         elif node.target in (aten.select.int, aten._neg_view.default):
             _read_half(builder, node)
@@ -67,8 +72,13 @@ def _is_complex(node: Node) -> bool:
     return any(isinstance(leaf, Tensor) and leaf.is_complex() for leaf in leaves)
 
 
+def _transforms(node: Node) -> bool:
+    """Whether a node is a Fourier transform, which may be from real numbers to real ones."""
+    return node.target in _fourier()
+
+
 def _take(b: Builder, node: Node) -> None:
-    """Applies the rule of a node that is complex or reads complex nodes."""
+    """Applies the rule of a node that is complex, reads complex nodes, or is a transform."""
     _check(node)
     if node.op == "get_attr":
         b.pairs[node] = _constant(b, node)
