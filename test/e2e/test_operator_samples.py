@@ -213,6 +213,7 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[Tensor, ...]]] = {
         lambda x: (torch.fft.irfft(x, 10), torch.fft.irfft2(x)),
         (values(4, 6),),
     ),
+    "logarithms of determinants": (torch.logdet, (values(6, 3, 3),)),
     "examples that share memory": (
         lambda x, y, z: (x + y[:, 0], y @ z),
         (lambda x: (x[:, 0], x, x[0]))(values(4, 5)),
@@ -230,3 +231,36 @@ def test_sample(name: str, target: str) -> None:
         # Matrix products are in bf16 on edge-tx1.
         tolerance = 1e-5 if target == "cpu" else 1e-2
         torch.testing.assert_close(have, want, rtol=tolerance, atol=tolerance, equal_nan=True)
+
+
+REFUSED: dict[str, tuple[Callable[..., Any], tuple[Tensor, ...], str]] = {
+    "slice from a tensor's place": (
+        lambda x, i: x.narrow(0, i, 2),
+        (values(5, 5), torch.tensor(1)),
+        r"depends on values at .*test_operator_samples.py:\d+; index with x\[start",
+    ),
+    "counts": (
+        torch.bincount,
+        (integers(5),),
+        r"aten.bincount.*add with torch.zeros\(n\).index_add\(0, x, torch.ones\(x.numel\(\)\)\)",
+    ),
+    "logarithm of a large determinant": (
+        torch.logdet,
+        (values(5, 5),),
+        "expected square matrices of at most 4 rows, got 5x5 for aten.logdet",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refusal_names_the_line_and_a_remedy(name: str) -> None:
+    function, inputs, message = REFUSED[name]
+    with pytest.raises(asic.CompileError, match=message):
+        asic.compile(Function(function).eval(), inputs, target="cpu")
+
+
+def test_remedy_for_counts() -> None:
+    x = integers(5)
+    count = Function(lambda x: torch.zeros(5).index_add(0, x, torch.ones(x.numel())))
+    compiled = asic.compile(count.eval(), (x,), target="cpu")
+    assert torch.equal(compiled(x), torch.bincount(x, minlength=5).float())

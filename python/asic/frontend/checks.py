@@ -107,7 +107,9 @@ def _check_data_dependence(program: ExportedProgram, root: str | None) -> None:
         if isinstance(value, torch.Tensor) and free_unbacked_symbols(value):
             shape = ", ".join(str(extent) for extent in value.shape)
             remedy = "select with torch.where or multiply by a mask instead"
-            if node.target in _SLICES:
+            if node.target is torch.ops.aten.bincount.default:
+                remedy = "add with torch.zeros(n).index_add(0, x, torch.ones(x.numel())) instead"
+            elif node.target in _SLICES:
                 remedy = "index with x[start + torch.arange(n)], n a number, instead"
             raise error(
                 f"expected shapes that follow from the inputs' shapes, got [{shape}] of "

@@ -117,6 +117,13 @@ def export_error(problem: Exception, remedy: str | None = None) -> CompileError:
             "validate_args=False",
             detail,
         )
+    if "PendingUnbackedSymbol" in chain:
+        return error(
+            f"expected shapes and views that follow from the inputs' shapes, got one that depends on "
+            f"values at {where}; index with x[start + torch.arange(n)], n a number, select with "
+            "torch.where, or move that part out of the compiled model",
+            detail,
+        )
     if "DataDependent" in chain or "data-dependent" in chain:
         return error(
             f"expected shapes and branches that do not depend on data, got a "

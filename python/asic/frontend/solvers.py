@@ -142,6 +142,12 @@ def _sign_and_logarithm(matrix: Tensor) -> tuple[Tensor, Tensor]:
     return value.sign(), value.abs().log() + scale[..., 0, 0].log() * matrix.shape[-1]
 
 
+def _logarithm(matrix: Tensor) -> Tensor:
+    """NaN of a negative determinant."""
+    sign, value = _sign_and_logarithm(matrix)
+    return torch.where(sign < 0, torch.nan, value)
+
+
 def _checked(rule: Callable[..., Tensor]) -> Callable[..., tuple[Tensor, Tensor]]:
     """The rule with the code of success that the operators of LAPACK return."""
 
@@ -155,6 +161,7 @@ def _checked(rule: Callable[..., Tensor]) -> Callable[..., tuple[Tensor, Tensor]
 _RULES: dict[Any, Callable[..., Any]] = {
     aten.det.default: _determinant,
     aten.linalg_det.default: _determinant,
+    aten.logdet.default: _logarithm,
     aten.slogdet.default: _sign_and_logarithm,
     aten.linalg_slogdet.default: _sign_and_logarithm,
     aten.inverse.default: _inverse,
