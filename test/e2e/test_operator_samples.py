@@ -151,6 +151,7 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[Tensor, ...]]] = {
         lambda x: (
             [torch.dist(x, x.flip(0), p) for p in (0, 1, 2, math.inf)],
             [F.pdist(x, p) for p in (0, 1, 2, math.inf)],
+            F.pdist(x[:1]),
         ),
         (values(4, 5),),
     ),

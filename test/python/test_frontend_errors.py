@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from asic.errors import CompileError
 from asic.frontend import import_model
+from asic.frontend.export import decompose, export
 
 X = torch.randn(2, 8)
 
@@ -311,3 +312,18 @@ def test_ops_that_may_fail() -> None:
         CompileError, match=rf"cannot lower aten._linalg_check_errors at {__file__}:\d+, which"
     ):
         import_model(Solver().eval(), (torch.eye(3),))
+
+
+class Rectified(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.relu()
+
+
+@pytest.mark.parametrize("kind", [ValueError, TypeError, IndexError, ZeroDivisionError])
+def test_decompositions_that_fail_name_the_line(kind: type[Exception]) -> None:
+    def fail(x: Tensor) -> Tensor:
+        raise kind("no tensors")
+
+    program = export(Rectified().eval(), (torch.ones(3),))
+    with pytest.raises(CompileError, match=rf"{__file__}:\d+.*{kind.__name__}: no tensors"):
+        decompose(program, {torch.ops.aten.relu.default: fail})

@@ -169,7 +169,7 @@ def decompose(program: ExportedProgram, table: dict[Any, Callable[..., Any]]) ->
     try:
         with torch.no_grad(), quiet():
             return forget_origins(join(program, run))
-    except RuntimeError as problem:
+    except (RuntimeError, ValueError, TypeError, LookupError, ArithmeticError) as problem:
         constant = re.match(r"Constant (\S+) is mutated", str(problem))
         if constant:
             raise _unregistered(constant[1]) from None

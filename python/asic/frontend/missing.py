@@ -55,6 +55,8 @@ def _dist(x: Tensor, y: Tensor, p: float = 2) -> Tensor:
 def _pdist(x: Tensor, p: float = 2) -> Tensor:
     """Each row less every later one."""
     count = x.shape[0]
+    if count < 2:
+        return x.new_zeros(0)
     pairs = [x[i : i + 1] - x[i + 1 :] for i in range(count - 1)]
     distances: Tensor = torch.linalg.vector_norm(torch.cat(pairs), p, -1)
     return distances
