@@ -320,7 +320,8 @@ void Extents::findNeedsOfCollapse(Value from, Value to,
       if (dims.empty() || each != dims.front())
         need(from, each, Reach::all());
     if (!dims.empty())
-      need(from, dims.front(), mapReach(needOf(to, dim), [&](AffineExpr e) {
+      need(from, dims.front(),
+           mapReach(needOf(to, dim), [inner = inner](AffineExpr e) {
              return e.ceilDiv(inner);
            }));
   }
@@ -331,9 +332,10 @@ void Extents::findNeedsOfExpand(Value from, Value to,
   for (auto [dim, group] : llvm::enumerate(groups)) {
     auto [dims, inner] = realDims(group, tensorType(to));
     need(from, dim,
-         dims.empty() ? Reach::all()
-                      : mapReach(needOf(to, dims.front()),
-                                 [&](AffineExpr e) { return e * inner; }));
+         dims.empty()
+             ? Reach::all()
+             : mapReach(needOf(to, dims.front()),
+                        [inner = inner](AffineExpr e) { return e * inner; }));
   }
 }
 
