@@ -321,7 +321,8 @@ llvm::Error HostModule::call(llvm::StringRef name,
                ? makeError(
                      "expected memory for a buffer of " +
                      llvm::Twine(failedBytes) +
-                     " bytes, got none; call the model with smaller sizes")
+                     " bytes, got none; call the model with smaller sizes, and "
+                     "declare Dims with a smaller max")
                : makeError(llvm::Twine(assertion) +
                            "; the inputs' values have to fit the tables that "
                            "the model looks up");

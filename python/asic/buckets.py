@@ -256,7 +256,8 @@ class DynamicCompiled(Compiled):
         if not self.buckets:
             raise ProgramError(
                 "expected a program for all sizes, got a model that this computer makes size by "
-                "size, since its padding cannot be masked; give CompileOptions.buckets for the reason"
+                "size, since its padding cannot be masked or its largest inputs need 4 GiB; give "
+                "CompileOptions.buckets, or Dims with a smaller max"
             )
 
     def name_of(self, sizes: Mapping[str, int]) -> str:

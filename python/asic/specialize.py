@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -24,6 +25,16 @@ if TYPE_CHECKING:
     from asic.reading import Source
     from asic.target import Target
     from asic.tensors import TensorSpec
+
+
+#: Inputs and outputs of the largest sizes, padded for every call; above this every size has a
+#: program of its own instead.
+_MOST_BORDER_BYTES = 2**32
+
+
+def _border_bytes(dimensions: Dimensions, sizes: Mapping[str, int]) -> int:
+    specs = [tensor.at(sizes) for tensor in (*dimensions.inputs, *dimensions.outputs)]
+    return sum(math.prod(spec.shape) * spec.numpy.itemsize for spec in specs)
 
 
 def is_dynamic(model: Any, dynamic_shapes: Any) -> bool:
@@ -114,16 +125,18 @@ def compile_dynamic(
             source=Source("", {}, program=program, quantized=_has_codes(program)),
         )
 
+    # On this computer there is one program for all sizes.
+    is_one = target is None and not options.buckets
+    largest = {symbol: high for symbol, (_, high) in found.ranges.items()}
+    if is_one and _border_bytes(found, largest) > _MOST_BORDER_BYTES:
+        return host()
     try:
         make, hidden = masked()
     except CompileError:
-        if target is None and not options.buckets:
+        if is_one:
             return host()
         raise
-    chosen = bucket_sizes(found, options.buckets)
-    if target is None and not options.buckets:
-        # One program for all sizes.
-        chosen = chosen[-1:]
+    chosen = [largest] if is_one else bucket_sizes(found, options.buckets)
     buckets = tuple(Bucket(sizes, make(sizes)) for sizes in chosen)
     return DynamicCompiled(
         target=target,

@@ -149,3 +149,28 @@ def test_integers() -> None:
         x = torch.randn(batch, 4, time)
         assert torch.equal(compiled(x), exact(x))
     assert asic.verify(compiled, [(torch.randn(3, 4, 11),)])
+
+
+@torch.no_grad()
+def test_many_dimensions_are_one_program() -> None:
+    """Buckets of all of these would be too many."""
+    names = ("first", "second", "third", "fourth")
+    shapes = ({place: Dim(name, min=1, max=16) for place, name in enumerate(names)},)
+    compiled = asic.compile(
+        nn.GELU(), (torch.ones(2, 3, 4, 5),), dynamic_shapes=shapes, target="cpu"
+    )
+    assert len(compiled.buckets) == 1
+    for shape in ((1, 1, 1, 1), (16, 2, 3, 7)):
+        x = torch.randn(shape)
+        torch.testing.assert_close(compiled(x), F.gelu(x))
+
+
+@torch.no_grad()
+def test_a_largest_size_beyond_memory() -> None:
+    """A program of the largest sizes would pad every call to terabytes."""
+    shapes = ({0: Dim("batch", min=1, max=2**30)},)
+    compiled = asic.compile(nn.Tanh(), (torch.ones(2, 512),), dynamic_shapes=shapes, target="cpu")
+    x = torch.randn(3, 512)
+    torch.testing.assert_close(compiled(x), x.tanh())
+    with pytest.raises(asic.ProgramError, match="smaller max"):
+        compiled.save("never.asic")
